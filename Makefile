@@ -1,0 +1,43 @@
+# The two that matter: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; say make PYTHON=python3.x") if sys.version_info < (3, 11) else None'
+	@echo "Setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## Move a thousand home-made accounts into an emulated Clerk (DEMO_USERS=1000)
+	@$(BIN)/python -m toolkit sandbox demo --users $(or $(DEMO_USERS),1000)
+
+test: $(READY) ## Run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## Lint and type-check everything: ruff, mypy --strict, squawk
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/squawk --config .squawk.toml $$(find sql/baseline sql/expand sql/contract -name '*.sql')
+
+bench: $(READY) ## Measure what the tool promises about speed and memory
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+lock: $(READY) ## Pin the newest versions that pyproject.toml allows
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras \
+	  --no-header --no-annotate --upgrade requirements-build.in pyproject.toml -o requirements.lock
+
+clean: ## Remove what the other targets made
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m toolkit sandbox stop
+	@rm -rf $(VENV) .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""The runtime that the GUI talks to: login, signup, second factor and password flows."""
