@@ -1,0 +1,15 @@
+"""The source view, so that plain `yoyo apply` installs it too.
+
+`python -m toolkit migrate` installs the view that the playbook names each time it runs.
+"""
+
+from pathlib import Path
+
+from yoyo import step
+
+__depends__ = {"toolkit-0001-runs", "ax-0001-clerk-id", "ax-0004-password-nullable"}
+
+VIEW = Path(__file__).resolve().parents[2] / "sources" / "ax.sql"
+
+step("SET LOCAL lock_timeout = '2s'", "DROP VIEW IF EXISTS clerk_migration.source")
+step(VIEW.read_text(encoding="utf-8"), "SET LOCAL lock_timeout = '2s'")

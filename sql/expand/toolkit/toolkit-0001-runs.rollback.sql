@@ -1,0 +1,8 @@
+-- The source view lives in the schema whoever installed it, and goes with it.
+
+SET LOCAL lock_timeout = '2s';
+SET LOCAL statement_timeout = '10s';
+
+DROP VIEW IF EXISTS clerk_migration.source;
+DROP TABLE IF EXISTS clerk_migration.runs;
+DROP SCHEMA IF EXISTS clerk_migration;

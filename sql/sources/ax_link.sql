@@ -1,0 +1,42 @@
+-- The write-back that belongs to the view of ax.sql.
+--
+-- The contract, for those who write their own: one query named `link` that sets the row's Clerk id and returns
+-- the ids that it linked, as text in a column named id. Its parameters are arrays of one length, a place for
+-- each user:
+--   :ids             text[]     the view's id as text
+--   :clerk_ids       text[]     the id that Clerk gave
+--   :emails          text[]     and from here on what was sent to Clerk, as the view gave it
+--   :email_verified  boolean[]
+--   :digests         text[]
+--   :second_factors  boolean[]
+--   :totp_ciphers    bytea[]
+--   :totp_secrets    text[]
+--   :disabled        boolean[]
+-- A row that says something else by now (a password changed in the meantime), that is linked already, or that is
+-- gone must be left alone and not be returned: the import then looks at it again. Leave out the parameters
+-- whose columns the table has nothing for. Cast the ids to the key's type, not the key to text, so that its index
+-- serves.
+
+-- name: link(ids, clerk_ids, emails, email_verified, digests, second_factors, totp_ciphers, disabled)
+UPDATE users AS u
+SET clerk_id = sent.clerk_id
+FROM unnest(
+    :ids::text[],
+    :clerk_ids::text[],
+    :emails::text[],
+    :email_verified::boolean[],
+    :digests::text[],
+    :second_factors::boolean[],
+    :totp_ciphers::bytea[],
+    :disabled::boolean[]
+) AS sent (id, clerk_id, email, email_verified, digest, second_factor, totp_cipher, disabled)
+WHERE
+    u.id = sent.id::uuid
+    AND u.clerk_id IS NULL
+    AND u.email IS NOT DISTINCT FROM sent.email
+    AND (u.email_verified_at IS NOT NULL) = sent.email_verified
+    AND u.hashed_password IS NOT DISTINCT FROM sent.digest
+    AND u.enabled_2fa = sent.second_factor
+    AND u.totp_cipher IS NOT DISTINCT FROM sent.totp_cipher
+    AND (u.disabled_at IS NOT NULL) = sent.disabled
+RETURNING u.id::text AS id;
