@@ -1,0 +1,133 @@
+"""How fast requests may start."""
+
+import asyncio
+import math
+from collections import deque
+
+WINDOW = 10.0
+"""Seconds over which Clerk counts requests (https://clerk.com/docs/guides/how-clerk-works/system-limits)."""
+FILL = 0.993
+"""Part of the limit that is used. The rest is for the network, which delays requests unevenly, so that Clerk may
+see more of them in ten seconds than were started in any; and for making up for stalls."""
+TICK = 0.001
+"""Seconds of the shortest sleep: uvloop's timers know whole milliseconds, a shorter one would spin."""
+LATE = 0.005
+"""Seconds that a timer may be late without the pace suffering."""
+CATCH_UP = 1.25
+"""Factor on the pace while behind schedule, after a pause or a stall of the process."""
+LAG = 2.0
+"""Seconds behind schedule that are made up for; what is more is given up."""
+NOISE = 0.02
+"""Part of the requests in a window that may be refused before that is taken for more than uneven delays."""
+LEAST_NOISE = 3
+"""Refusals in a window that are always taken for noise."""
+CUT = 0.9
+"""Factor on the pace when more is refused: somebody else uses the limit, too."""
+RECOVERY = 0.01
+"""Part of the limit that the pace regains in a window."""
+LEAST = 0.1
+"""Part of the limit that the pace never falls below."""
+LONGEST_PAUSE = 60.0
+"""Seconds that a refusal pauses everybody at most, whatever Clerk asks for."""
+
+
+class RateLimiter:
+    """Paces the start of requests below a limit that may be counted in fixed or in sliding windows.
+
+    Starts are spaced evenly. A record of the starts within the last window keeps any window below the limit, also
+    while a pause or a stall is made up for.
+
+    A refused request (429) waits as long as Clerk asks before it is sent again. Everybody else goes on as long as
+    few are refused: at this pace that is a sliding window that was full for a moment, and `Retry-After` is in whole
+    seconds, each of them a hundred users. When more are refused, everybody waits as long as Clerk asks, and
+    the pace falls, at most once in a window, to recover slowly.
+
+    `limit` is in requests a second, None for no limit: then a refusal pauses everybody at once. Belongs to one
+    event loop, and takes the time from it. Nothing polls: waiters queue on a lock, and its holder sleeps.
+    """
+
+    def __init__(self, limit: float | None) -> None:
+        if limit is not None and not 0 < limit < math.inf:
+            raise ValueError("the limit must be more than 0 requests a second, and finite; None is none")
+        self.limit = limit
+        self.started = 0
+        """Requests that were let through."""
+        self.refused = 0
+        """Requests that Clerk answered 429."""
+        self._share = 1.0
+        self._share_changed = float("-inf")
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._due = 0.0  # when the next request starts, if everything goes evenly
+        self._spaced = 0.0  # before which it does not start, even when behind
+        self._paused_until = 0.0
+        self._starts: deque[float] = deque()
+        self._refusals: deque[float] = deque()
+
+    @property
+    def rate(self) -> float | None:
+        """Requests a second that are let through at present; None without a limit."""
+        return None if self.limit is None else self.limit * FILL * self._share
+
+    async def acquire(self) -> None:
+        """Wait until the next request may start. Who comes first goes first."""
+        now = asyncio.get_running_loop().time
+        if self.limit is None:
+            while (pause := self._paused_until - now()) > 0:  # noqa: ASYNC110 - a pause may be prolonged
+                await asyncio.sleep(pause)
+            self.started += 1
+            return
+        if not self._waiting:
+            # Nobody was kept waiting, so what was not used before is not owed.
+            self._due = max(self._due, now() - LATE)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                while (delay := self._delay(now(), self.limit)) > 0:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(max(delay, TICK))
+                self._note_start(now(), self.limit * FILL * self._share)
+        finally:
+            self._waiting -= 1
+
+    def refuse(self, retry_after: float) -> None:
+        """Take note that Clerk answered 429 and asks to wait `retry_after` seconds."""
+        now = asyncio.get_running_loop().time()
+        self.refused += 1
+        self._refusals.append(now)
+        _forget(self._refusals, now - WINDOW)
+        if self.limit is not None:
+            if len(self._refusals) <= max(LEAST_NOISE, NOISE * len(self._starts)):
+                return
+            self._give_way(now)
+        self._paused_until = max(self._paused_until, now + min(retry_after, LONGEST_PAUSE))
+
+    def _delay(self, now: float, limit: float) -> float:
+        """Seconds until the next request may start, as it looks now."""
+        self._recover(now)
+        _forget(self._starts, now - WINDOW)
+        earliest = max(self._due, self._spaced, self._paused_until)
+        if len(self._starts) >= max(1, int(limit * self._share * WINDOW)):
+            earliest = max(earliest, self._starts[0] + WINDOW)
+        return earliest - now
+
+    def _note_start(self, now: float, pace: float) -> None:
+        interval = 1 / pace
+        self.started += 1
+        self._due = max(self._due, now - LAG) + interval
+        self._spaced = max(self._spaced, now - LATE) + interval / CATCH_UP
+        self._starts.append(now)
+
+    def _give_way(self, now: float) -> None:
+        if now - self._share_changed >= WINDOW:
+            self._share = max(LEAST, self._share * CUT)
+            self._share_changed = now
+
+    def _recover(self, now: float) -> None:
+        if self._share < 1 and now - self._share_changed >= WINDOW:
+            self._share = min(1.0, self._share + RECOVERY)
+            self._share_changed = now
+
+
+def _forget(times: deque[float], before: float) -> None:
+    while times and times[0] <= before:
+        times.popleft()

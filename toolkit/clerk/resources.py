@@ -1,0 +1,138 @@
+"""What Clerk answers with: of each resource what this project uses, in Clerk's words.
+
+Times are in milliseconds since 1970, UTC, as Clerk gives them. An answer is checked and turned into these in one
+step (pydantic, from the bytes); what is not named here is skipped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Literal
+
+from pydantic import JsonValue, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How far the proof of an email address is: `verified`, `unverified`, `failed`, `expired`, …"""
+
+    status: str
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAddress:
+    """An email address of a user. Reserved means: not proven, but usable to sign in, and nobody else can have it."""
+
+    id: str
+    email_address: str
+    reserved: bool
+    verification: Verification | None
+
+    @property
+    def verified(self) -> bool:
+        """The address is proven to be the user's."""
+        return self.verification is not None and self.verification.status == "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A Clerk user."""
+
+    id: str
+    external_id: str | None
+    first_name: str | None
+    last_name: str | None
+    username: str | None
+    primary_email_address_id: str | None
+    email_addresses: tuple[EmailAddress, ...]
+    password_enabled: bool
+    two_factor_enabled: bool
+    totp_enabled: bool
+    backup_code_enabled: bool
+    banned: bool
+    locked: bool
+    created_at: int
+    public_metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    private_metadata: Mapping[str, JsonValue] | None = None
+
+    @property
+    def primary_email(self) -> EmailAddress | None:
+        """The address that Clerk writes to."""
+        return next((e for e in self.email_addresses if e.id == self.primary_email_address_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A Clerk session."""
+
+    id: str
+    user_id: str
+    client_id: str
+    status: str
+    expire_at: int
+    abandon_at: int
+    last_active_at: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignInToken:
+    """A token with which its user signs in once. `token` is there only in the answer to its creation."""
+
+    id: str
+    user_id: str
+    status: Literal["pending", "accepted", "revoked"]
+    created_at: int
+    token: str | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The instance that the secret key belongs to."""
+
+    id: str
+    environment_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedObject:
+    """What was deleted."""
+
+    deleted: bool
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TotalCount:
+    """How many there are."""
+
+    total_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserId:
+    """The user whose second factors were removed."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The password, or the code, was right."""
+
+    verified: bool
+
+
+USER = TypeAdapter(User)
+USERS = TypeAdapter(list[User])
+EMAIL_ADDRESS = TypeAdapter(EmailAddress)
+SESSIONS = TypeAdapter(list[Session])
+SESSION = TypeAdapter(Session)
+SIGN_IN_TOKEN = TypeAdapter(SignInToken)
+INSTANCE = TypeAdapter(Instance)
+DELETED_OBJECT = TypeAdapter(DeletedObject)
+TOTAL_COUNT = TypeAdapter(TotalCount)
+USER_ID = TypeAdapter(UserId)
+VERIFIED = TypeAdapter(Verified)
