@@ -1,0 +1,96 @@
+"""The Clerk emulator as a process of its own, for tests."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from toolkit.paths import ROOT
+
+CONFORM = ROOT.parent / "shared" / "clerk" / "conform.py"
+"""Holds recorded traffic against Clerk's own description of its APIs, where that is at hand."""
+
+
+class Emulator:
+    """A running emulator."""
+
+    def __init__(self, traffic: Path, *arguments: str) -> None:
+        self._traffic = traffic
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "toolkit.sandbox.clerk", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        exported = dict(
+            self._process.stdout.readline().removeprefix("export ").rstrip("\n").split("=", 1)
+            for _ in range(4)
+        )
+        self.url = exported["CLERK_API_URL"]
+        self.secret_key = exported["CLERK_SECRET_KEY"]
+        self.publishable_key = exported["CLERK_PUBLISHABLE_KEY"]
+        self.settings()
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """The settings, after these changes."""
+        return dict(self._control("POST", "settings", changes))
+
+    def stats(self) -> dict[str, Any]:
+        return dict(self._control("GET", "stats"))
+
+    def faults(self) -> list[dict[str, Any]]:
+        return list(self._control("GET", "faults"))
+
+    def add_fault(self, fault: dict[str, Any]) -> None:
+        self._control("POST", "faults", fault)
+
+    def clear_faults(self) -> None:
+        self._control("DELETE", "faults")
+
+    def reset(self) -> None:
+        """Forget everything but the traffic, which is kept for the check at the end."""
+        self._keep_traffic()
+        self._control("POST", "reset", {})
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        self._keep_traffic()
+        self._process.terminate()
+        self._process.communicate(timeout=10)
+
+    def kill(self) -> None:
+        """End it without a chance to write anything."""
+        self._keep_traffic()
+        self._process.kill()
+        self._process.communicate(timeout=10)
+
+    def _keep_traffic(self) -> None:
+        with urllib.request.urlopen(f"{self.url}/_sandbox/traffic", timeout=30) as answer:
+            lines = answer.read()
+        with self._traffic.open("ab") as file:
+            file.write(lines)
+
+    def _control(self, method: str, path: str, content: object = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/_sandbox/{path}",
+            method=method,
+            data=None if content is None else json.dumps(content).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+def check_conformance(traffic: Path) -> str | None:
+    """What Clerk's description says against the traffic; None when nothing."""
+    checked = subprocess.run(
+        [sys.executable, str(CONFORM), str(traffic)], capture_output=True, text=True, check=False
+    )
+    return None if checked.returncode == 0 else checked.stdout[-4000:] + checked.stderr[-2000:]

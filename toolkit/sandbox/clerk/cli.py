@@ -1,0 +1,109 @@
+"""The command that runs the emulator alone."""
+
+import asyncio
+import base64
+import re
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+import uvloop
+from aiohttp import web
+
+from toolkit.sandbox.clerk.instance import Instance
+from toolkit.sandbox.clerk.server import application
+from toolkit.sandbox.clerk.settings import REQUESTS, Settings
+from toolkit.sandbox.clerk.store import Store
+
+SECRET_KEY = "sk_test_" + "sandbox" * 6
+_LATENCY = re.compile(r"(\d+(?:\.\d+)?)(ms|s)?")
+
+
+class Latency(click.ParamType[float]):
+    """`--latency`: `100ms`, `1.5s`, or a number of milliseconds."""
+
+    name = "latency"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Milliseconds."""
+        match = _LATENCY.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a time such as 100ms or 1.5s.", param, ctx)
+        return float(match[1]) * (1000 if match[2] == "s" else 1)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 picks a free one."
+)
+@click.option(
+    "--rate-limit",
+    type=click.Choice(list(REQUESTS)),
+    default="production",
+    show_default=True,
+    help="The limit that Clerk documents for an instance of this kind.",
+)
+@click.option("--latency", type=Latency(), default="0ms", show_default=True, help="Time each answer takes.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that keeps the state; without it, it is gone at the end.",
+)
+@click.option("--secret-key", default=SECRET_KEY, help="The key it accepts.  [default: one of its own]")
+@click.option("--publishable-key", help="[default: made from host and port]")
+def clerk(
+    host: str,
+    port: int,
+    rate_limit: str,
+    latency: float,
+    state: Path | None,
+    secret_key: str,
+    publishable_key: str | None,
+) -> None:
+    """Run the Clerk emulator alone, in the foreground; Ctrl-C ends it.
+
+    Prints the variables that point a program at it. Settings, faults, statistics and the outbox are under /_sandbox,
+    see docs/emulator.md. A state file keeps its settings, too: they win over --rate-limit and --latency.
+    """
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
+    publishable_key = publishable_key or "pk_test_" + base64.b64encode(f"{host}:{port}$".encode()).decode()
+    settings = Settings.model_validate({"rate_limit": rate_limit, "latency_ms": latency})
+    try:
+        store = Store(state)
+    except Exception as error:
+        raise click.ClickException(f"Cannot keep the state in {state}: {error}.") from error
+    instance = Instance(store, settings, secret_key, publishable_key)
+    url = f"http://{host}:{port}"
+    for name, value in (
+        ("CLERK_SECRET_KEY", secret_key),
+        ("CLERK_PUBLISHABLE_KEY", publishable_key),
+        ("CLERK_API_URL", url),
+        ("CLERK_FRONTEND_API_URL", url),
+    ):
+        click.echo(f"export {name}={value}")
+    uvloop.run(_serve(instance, listening))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port (0 picks a free one)."
+        ) from error
+
+
+async def _serve(instance: Instance, listening: socket.socket) -> None:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    runner = web.AppRunner(application(instance), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.SockSite(runner, listening).start()
+    await ended.wait()
+    await runner.cleanup()
+    instance.store.close()

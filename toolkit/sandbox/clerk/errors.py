@@ -1,0 +1,282 @@
+"""Clerk's refusals, with the codes and texts of its error catalogue."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Refusal(Exception):
+    """An answer that says no; becomes `{"errors": […], "clerk_trace_id": …}`."""
+
+    status: int
+    code: str
+    message: str
+    long_message: str
+    param: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def entry(self) -> dict[str, object]:
+        """As an entry of `errors`."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "long_message": self.long_message,
+            "meta": {"param_name": self.param} if self.param else {},
+        }
+
+
+def _same(status: int, code: str, text: str, param: str | None = None) -> Refusal:
+    return Refusal(status, code, text, text, param)
+
+
+def key_invalid() -> Refusal:
+    """The secret key is not this instance's."""
+    return _same(
+        401,
+        "clerk_key_invalid",
+        "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.",
+    )
+
+
+def header_invalid() -> Refusal:
+    """The Authorization header is missing or not a bearer token."""
+    return Refusal(
+        401,
+        "authorization_header_format_invalid",
+        "Invalid Authorization header format",
+        "Invalid Authorization header format. Must be 'Bearer <YOUR_API_KEY>'",
+    )
+
+
+def version_invalid(reason: str) -> Refusal:
+    """The API version is none that there is."""
+    return Refusal(400, "api_version_invalid", "invalid API version", f"Invalid Clerk API version: {reason}")
+
+
+def body_invalid() -> Refusal:
+    """The body is not the JSON that the operation takes."""
+    return Refusal(
+        400,
+        "request_body_invalid",
+        "Request body invalid",
+        "The request body is invalid. Please consult the API documentation for more information.",
+    )
+
+
+def body_too_large(limit: int) -> Refusal:
+    """The body exceeds `limit` bytes."""
+    return Refusal(
+        413,
+        "request_body_too_large",
+        "Request body too large",
+        f"The request body exceeds the maximum allowed size of {limit} bytes.",
+    )
+
+
+def too_many_requests(retry_after: int) -> Refusal:
+    """The rate limit is used up for `retry_after` seconds."""
+    return Refusal(
+        429,
+        "too_many_requests",
+        "Too many requests",
+        "Too many requests, retry later",
+        headers={"Retry-After": str(retry_after)},
+    )
+
+
+def not_found(what: str = "Resource not found") -> Refusal:
+    """There is nothing there."""
+    return Refusal(404, "resource_not_found", "not found", what)
+
+
+def user_not_found(user_id: str) -> Refusal:
+    """There is no user with this id."""
+    return not_found(f"No user was found with id {user_id}")
+
+
+def unknown(param: str) -> Refusal:
+    """The operation, or the instance as it is set up, takes no such parameter."""
+    return Refusal(
+        422, "form_param_unknown", "is unknown", f"{param} is not a valid parameter for this request.", param
+    )
+
+
+def wrong_type(param: str, wanted: str) -> Refusal:
+    """The parameter is of another type."""
+    return Refusal(422, "form_param_type_invalid", "is invalid", f"`{param}` must be a `{wanted}`.", param)
+
+
+def missing(param: str) -> Refusal:
+    """The parameter is required."""
+    return Refusal(422, "form_param_missing", "is missing", f"{param} must be included.", param)
+
+
+def value_invalid(param: str, value: object = None) -> Refusal:
+    """The value is none of those allowed."""
+    told = (
+        f"{value} does not match one of the allowed values for parameter {param}"
+        if value
+        else f"{param} is invalid"
+    )
+    return Refusal(422, "form_param_value_invalid", "is invalid", told, param)
+
+
+def length_mismatch(param: str, other: str) -> Refusal:
+    """Two lists run in parallel, and one is longer."""
+    return Refusal(
+        422,
+        "form_param_array_length_mismatch",
+        "length mismatch",
+        f"{param} must contain exactly one item for each item in {other}.",
+        param,
+    )
+
+
+def size_exceeded(param: str, most: int) -> Refusal:
+    """The list is too long."""
+    return Refusal(
+        422,
+        "form_param_array_size_exceeded",
+        "exceeds maximum size",
+        f"{param} should not exceed {most} items.",
+        param,
+    )
+
+
+def too_long(param: str, most: int) -> Refusal:
+    """The text is too long."""
+    return Refusal(
+        422,
+        "form_param_max_length_exceeded",
+        "exceeds maximum length",
+        f"{param} should not exceed {most} characters.",
+        param,
+    )
+
+
+def email_invalid(param: str) -> Refusal:
+    """It is not an email address."""
+    return Refusal(
+        422, "form_param_format_invalid", "is invalid", f"{param} must be a valid email address.", param
+    )
+
+
+def time_invalid(param: str) -> Refusal:
+    """It is not a time."""
+    return Refusal(
+        422,
+        "form_param_invalid_time",
+        "invalid format",
+        f"{param} must contain a datetime specified in RFC3339 format (e.g. `2022-10-20T10:00:27.645Z`).",
+        param,
+    )
+
+
+def exists(param: str) -> Refusal:
+    """Another user has it."""
+    return _same(
+        422, "form_identifier_exists", f"That {param.replace('_', ' ')} is taken. Please try another.", param
+    )
+
+
+def digest_invalid() -> Refusal:
+    """The digest is not of its hasher's form."""
+    return _same(
+        422,
+        "form_password_digest_invalid_code",
+        "The provided password_digest is not valid for the provided password_hasher.",
+        "password_digest",
+    )
+
+
+def password_too_short(least: int) -> Refusal:
+    """The password has too few characters."""
+    return _same(
+        422, "form_password_length_too_short", f"Passwords must be {least} characters or more.", "password"
+    )
+
+
+def password_too_large() -> Refusal:
+    """The password has too many bytes."""
+    return _same(
+        422,
+        "form_password_size_in_bytes_exceeded",
+        "Your password is too long. Please use a shorter one.",
+        "password",
+    )
+
+
+def password_pwned() -> Refusal:
+    """The password is a known one."""
+    return _same(
+        422,
+        "form_password_pwned",
+        "Password has been found in an online data breach. For account safety, please use a different password.",
+        "password",
+    )
+
+
+def incorrect_password() -> Refusal:
+    """It is not the user's password."""
+    return Refusal(
+        422,
+        "incorrect_password",
+        "incorrect password",
+        "The provided password is not the one the user has set",
+    )
+
+
+def no_password_set() -> Refusal:
+    """The user has no password."""
+    return Refusal(
+        400, "no_password_set", "no password set", "This user does not have a password set for their account"
+    )
+
+
+def totp_secret_invalid() -> Refusal:
+    """The TOTP secret is not base32."""
+    return Refusal(
+        422,
+        "invalid_totp_secret_code",
+        "invalid TOTP secret",
+        "The TOTP secret is invalid, please provide a valid one base32 encoded",
+        "totp_secret",
+    )
+
+
+def totp_disabled() -> Refusal:
+    """The user has no TOTP."""
+    return Refusal(
+        400, "totp_disabled", "TOTP is disabled", "This user does not have TOTP enabled in their account"
+    )
+
+
+def incorrect_totp() -> Refusal:
+    """The code is not the right one, or was used."""
+    return Refusal(422, "totp_incorrect_code", "incorrect TOTP", "The provided TOTP code is incorrect")
+
+
+def quota_exceeded(most: int) -> Refusal:
+    """The instance takes no more users."""
+    return Refusal(
+        403, "user_quota_exceeded", "user quota exceeded", f"You have reached your limit of {most} users."
+    )
+
+
+def plan_unsupported() -> Refusal:
+    """The instance's plan does not include it."""
+    return Refusal(
+        402,
+        "unsupported_subscription_plan_features",
+        "Unsupported plan features",
+        "Some features are not supported in your current plan. Upgrade your subscription to unlock them.",
+    )
+
+
+def cannot_revoke(status: str) -> Refusal:
+    """The sign-in token is not pending any more."""
+    return Refusal(
+        400,
+        "sign_in_token_cannot_be_revoked_code",
+        "cannot revoke",
+        f"Sign in token cannot be revoked because its status is {status}. Only pending tokens can be revoked.",
+    )

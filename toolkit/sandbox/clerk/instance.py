@@ -1,0 +1,69 @@
+"""The running instance: what every handler works on."""
+
+import random
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from toolkit.sandbox.clerk.faults import Fault
+from toolkit.sandbox.clerk.settings import Settings
+from toolkit.sandbox.clerk.store import Store
+from toolkit.sandbox.clerk.traffic import Exchange
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, as handlers see it."""
+
+    ids: Mapping[str, str]
+    """The parts of the path that are ids, by name."""
+    query: list[tuple[str, str]]
+    body: bytes
+
+
+class Instance:
+    """An emulated Clerk instance."""
+
+    def __init__(self, store: Store, initial: Settings, secret_key: str, publishable_key: str) -> None:
+        self.store = store
+        self.secret_key = secret_key
+        self.publishable_key = publishable_key
+        self._initial = initial
+        kept = store.get_thing("settings", "settings")
+        self.settings = Settings.model_validate(kept) if kept else initial
+        self.requests: Counter[tuple[str, int]] = Counter()
+        self.faults: list[Fault] = []
+        self.outbox: list[dict[str, object]] = []
+        self.traffic: deque[Exchange] = deque(maxlen=self.settings.traffic)
+        self.starts: deque[float] = deque()
+        """When the requests of the last ten seconds came that the rate limit let through."""
+
+    @property
+    def id(self) -> str:
+        """The instance's id; follows from its key, so that it stays the same."""
+        return "ins_" + random.Random(self.secret_key).randbytes(12).hex()  # noqa: S311 - names, guards nothing
+
+    def change_settings(self, settings: Settings) -> None:
+        """Take other settings, and keep them."""
+        self.settings = settings
+        self.store.put_thing("settings", "settings", None, settings.model_dump())
+        self.traffic = deque(self.traffic, maxlen=settings.traffic)
+
+    def reset(self) -> None:
+        """Forget everything; the settings are those of the start again."""
+        self.store.clear()
+        self.change_settings(self._initial)
+        self.requests.clear()
+        self.faults.clear()
+        self.outbox.clear()
+        self.traffic.clear()
+        self.starts.clear()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler answers: a status and a JSON value."""
+
+    content: object
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,97 @@
+"""What a request holds, read with Clerk's checks."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+import orjson
+
+from toolkit.sandbox.clerk import errors
+
+MOST_CHARACTERS = 256
+
+
+class Body:
+    """The JSON object of a request: each parameter is known and of its type, or Clerk's refusal is raised."""
+
+    def __init__(self, content: bytes, known: Collection[str]) -> None:
+        try:
+            values = orjson.loads(content) if content else {}
+        except orjson.JSONDecodeError:
+            raise errors.body_invalid() from None
+        if not isinstance(values, dict):
+            raise errors.body_invalid()
+        self._values: Mapping[str, object] = values
+        for name in values:
+            if name not in known:
+                raise errors.unknown(name)
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the parameter was sent, null included."""
+        return name in self._values
+
+    def text(self, name: str, most: int | None = MOST_CHARACTERS) -> str | None:
+        """A string; null is none."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise errors.wrong_type(name, "string")
+        if most is not None and len(value) > most:
+            raise errors.too_long(name, most)
+        return value
+
+    def required_text(self, name: str, most: int | None = MOST_CHARACTERS) -> str:
+        """A string that must be there."""
+        value = self.text(name, most)
+        if not value:
+            raise errors.missing(name)
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A boolean; null is the default."""
+        value = self._values.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise errors.wrong_type(name, "boolean")
+        return value
+
+    def integer(self, name: str) -> int | None:
+        """A whole number; null is none."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise errors.wrong_type(name, "integer")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        """An array of strings; none is empty."""
+        value = self._values.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise errors.wrong_type(name, "array")
+        return value
+
+    def mapping(self, name: str) -> dict[str, object]:
+        """An object; none is empty."""
+        value = self._values.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise errors.wrong_type(name, "object")
+        return value
+
+    def moment(self, name: str) -> int | None:
+        """A time in RFC 3339's form, as milliseconds since 1970."""
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise errors.time_invalid(name) from None
+        if moment.tzinfo is None or "T" not in value.upper():
+            raise errors.time_invalid(name)
+        return int(moment.astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,189 @@
+"""The emulator as an HTTP server: routes, and what happens around every request."""
+
+import asyncio
+import math
+import random
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qsl
+
+import orjson
+from aiohttp import web
+
+from toolkit.sandbox.clerk import control, errors, faults, sessions, users
+from toolkit.sandbox.clerk import email_addresses as emails
+from toolkit.sandbox.clerk.control import INSTANCE
+from toolkit.sandbox.clerk.environment import get_environment
+from toolkit.sandbox.clerk.errors import Refusal
+from toolkit.sandbox.clerk.faults import Fault
+from toolkit.sandbox.clerk.instance import Answer, Call, Instance
+from toolkit.sandbox.clerk.settings import REQUESTS
+from toolkit.sandbox.clerk.traffic import Exchange
+
+Handler = Callable[[Instance, Call], Awaitable[Answer]]
+
+BODY_BYTES = 1 << 20
+WINDOW = 10.0
+"""Seconds over which requests are counted."""
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+BACKEND: Mapping[tuple[str, str], Handler] = {
+    ("POST", "/v1/users"): users.create_user,
+    ("GET", "/v1/users"): users.list_users,
+    ("GET", "/v1/users/count"): users.count_users,
+    ("GET", "/v1/users/{user_id}"): users.get_user,
+    ("PATCH", "/v1/users/{user_id}"): users.update_user,
+    ("DELETE", "/v1/users/{user_id}"): users.delete_user,
+    ("PATCH", "/v1/users/{user_id}/metadata"): users.update_metadata,
+    ("POST", "/v1/users/{user_id}/ban"): users.ban_user,
+    ("POST", "/v1/users/{user_id}/unban"): users.unban_user,
+    ("POST", "/v1/users/{user_id}/lock"): users.lock_user,
+    ("POST", "/v1/users/{user_id}/unlock"): users.unlock_user,
+    ("POST", "/v1/users/{user_id}/verify_password"): users.verify_password,
+    ("POST", "/v1/users/{user_id}/verify_totp"): users.verify_totp,
+    ("DELETE", "/v1/users/{user_id}/mfa"): users.disable_mfa,
+    ("DELETE", "/v1/users/{user_id}/totp"): users.delete_totp,
+    ("DELETE", "/v1/users/{user_id}/backup_code"): users.delete_backup_codes,
+    ("POST", "/v1/email_addresses"): emails.create_email_address,
+    ("GET", "/v1/email_addresses/{email_address_id}"): emails.get_email_address,
+    ("PATCH", "/v1/email_addresses/{email_address_id}"): emails.update_email_address,
+    ("DELETE", "/v1/email_addresses/{email_address_id}"): emails.delete_email_address,
+    ("POST", "/v1/sessions"): sessions.create_session,
+    ("GET", "/v1/sessions"): sessions.list_sessions,
+    ("GET", "/v1/sessions/{session_id}"): sessions.get_session,
+    ("POST", "/v1/sessions/{session_id}/revoke"): sessions.revoke_session,
+    ("POST", "/v1/sign_in_tokens"): sessions.create_sign_in_token,
+    ("POST", "/v1/sign_in_tokens/{sign_in_token_id}/revoke"): sessions.revoke_sign_in_token,
+}
+
+
+async def get_instance(instance: Instance, call: Call) -> Answer:
+    """GET /v1/instance."""
+    return Answer(
+        {
+            "object": "instance",
+            "id": instance.id,
+            "environment_type": "development",
+            "allowed_origins": None,
+            "workspace_id": None,
+        }
+    )
+
+
+def application(instance: Instance) -> web.Application:
+    """The whole server."""
+    app = web.Application(client_max_size=BODY_BYTES + 1)
+    app[INSTANCE] = instance
+    app.add_routes(control.routes())
+    routes = {**BACKEND, ("GET", "/v1/instance"): get_instance}
+    for (method, path), handler in routes.items():
+        app.router.add_route(method, path, _serve(handler, f"{method} {path}", _check_backend))
+    app.router.add_route(
+        "GET", "/v1/environment", _serve(get_environment, "GET /v1/environment", lambda *_: None)
+    )
+    app.router.add_route("*", "/{path:.*}", _serve(_no_such_path, "unknown", _check_backend))
+    return app
+
+
+async def _no_such_path(instance: Instance, call: Call) -> Answer:
+    raise errors.not_found()
+
+
+def _serve(
+    handler: Handler, operation: str, check: Callable[[Instance, web.Request, float], None]
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The handler with all that is around it: faults, latency, limits, the record of the exchange."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        instance = request.app[INSTANCE]
+        body = await request.read()
+        arrived = asyncio.get_running_loop().time()
+        fault = faults.take(instance.faults, request.method, request.path) if instance.faults else None
+        if fault is not None and fault.drop == "before":
+            return await _drop(instance, request, fault)
+        try:
+            _refuse_by_fault(fault)
+            check(instance, request, arrived)
+            await _delay(instance, fault)
+            if len(body) > BODY_BYTES:
+                raise errors.body_too_large(BODY_BYTES)
+            query = parse_qsl(request.query_string, keep_blank_values=True)
+            answer = await handler(instance, Call(request.match_info, query, body))
+            await instance.store.written()
+        except Refusal as refusal:
+            answer = _refuse(refusal)
+        response = orjson.dumps(answer.content)
+        if fault is not None and fault.drop == "after":
+            return await _drop(instance, request, fault)
+        instance.requests[operation, answer.status] += 1
+        instance.traffic.append(
+            Exchange(
+                request.method,
+                request.path,
+                request.query_string,
+                request.content_type if body else "",
+                body,
+                answer.status,
+                response,
+            )
+        )
+        return web.Response(
+            body=response,
+            status=answer.status,
+            content_type="application/json",
+            headers=answer.headers,
+        )
+
+    return serve
+
+
+def _refuse(refusal: Refusal) -> Answer:
+    content = {"errors": [refusal.entry()], "clerk_trace_id": secrets.token_hex(16)}
+    return Answer(content, refusal.status, refusal.headers)
+
+
+def _refuse_by_fault(fault: Fault | None) -> None:
+    if fault is None or fault.status is None:
+        return
+    code, message = faults.describe(fault.status)
+    headers = {"Retry-After": "1"} if fault.status in (429, 503) else {}
+    raise Refusal(fault.status, code, message, message, headers=headers)
+
+
+async def _delay(instance: Instance, fault: Fault | None) -> None:
+    settings = instance.settings
+    milliseconds = settings.latency_ms + (fault.latency_ms if fault is not None else 0)
+    if settings.latency_jitter_ms:
+        milliseconds += random.uniform(0, settings.latency_jitter_ms)  # noqa: S311 - latency, guards nothing
+    if milliseconds:
+        await asyncio.sleep(milliseconds / 1000)
+
+
+async def _drop(instance: Instance, request: web.Request, fault: Fault) -> web.StreamResponse:
+    """Close the connection in place of an answer."""
+    await _delay(instance, fault)
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def _check_backend(instance: Instance, request: web.Request, now: float) -> None:
+    """The secret key, the API version, and the rate limit. Raises Refusal."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise errors.header_invalid()
+    if not secrets.compare_digest(key.encode(), instance.secret_key.encode()):
+        raise errors.key_invalid()
+    version = request.headers.get("Clerk-API-Version")
+    if version is not None and not _VERSION.fullmatch(version):
+        raise errors.version_invalid(f"{version} is not a date")
+    most = REQUESTS[instance.settings.rate_limit]
+    if most is None:
+        return
+    starts = instance.starts
+    while starts and starts[0] <= now - WINDOW:
+        starts.popleft()
+    if len(starts) >= most:
+        raise errors.too_many_requests(max(1, math.ceil(starts[-most] + WINDOW - now)))
+    starts.append(now)

@@ -1,0 +1,37 @@
+"""How the emulated instance is set up, and how the emulator behaves; changed over HTTP, kept with the state."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RateLimit = Literal["production", "development", "off"]
+Requirable = Literal["first_name", "last_name", "username", "phone_number"]
+
+REQUESTS: dict[RateLimit, int | None] = {"production": 1000, "development": 100, "off": None}
+"""Backend API requests in ten seconds that Clerk documents for the kinds of instances."""
+
+
+class Settings(BaseModel):
+    """Settings with their defaults: a production instance's limit, everything that an import needs switched on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rate_limit: RateLimit = "production"
+    latency_ms: float = Field(default=0, ge=0, le=60_000)
+    """Time that each answer takes at least, in milliseconds."""
+    latency_jitter_ms: float = Field(default=0, ge=0, le=60_000)
+    """Up to so many milliseconds more, evenly spread."""
+    user_quota: int | None = Field(default=None, ge=0)
+    """Users that the instance takes; none is without limit."""
+    traffic: int = Field(default=10_000, ge=0, le=1_000_000)
+    """Exchanges that are kept."""
+    email_address: bool = True
+    password: bool = True
+    authenticator_app: bool = True
+    backup_code: bool = True
+    username: bool = False
+    phone_number: bool = False
+    bans: bool = True
+    """The plan includes banning users."""
+    required: tuple[Requirable, ...] = ()
+    """What every user must have."""
