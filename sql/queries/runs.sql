@@ -1,0 +1,64 @@
+-- Runs of the import, and the ledger: what became of each user.
+
+-- name: claim_import()$
+-- One import at a time on a database: true when this connection holds the claim. Released when it closes.
+SELECT pg_try_advisory_lock(hashtextextended('clerk_migration.import', 0));
+
+-- name: last_instance()^
+-- The environment and the Clerk instance that the last import on this database went to.
+SELECT environment, options ->> 'instance' AS instance
+FROM clerk_migration.runs
+WHERE command = 'import' AND options ->> 'instance' IS NOT NULL
+ORDER BY id DESC
+LIMIT 1;
+
+-- name: begin_run(command, environment, options)$
+INSERT INTO clerk_migration.runs (command, environment, options)
+VALUES (:command, :environment, :options::jsonb)
+RETURNING id;
+
+-- name: end_run(outcome, counts, id)!
+UPDATE clerk_migration.runs
+SET finished_at = now(), outcome = :outcome, counts = :counts::jsonb
+WHERE id = :id;
+
+-- name: last_run()^
+SELECT id, environment, started_at, finished_at, outcome, counts::text AS counts
+FROM clerk_migration.runs
+WHERE command = 'import'
+ORDER BY id DESC
+LIMIT 1;
+
+-- name: record(run_id, user_ids, states, error_codes, clerk_ids)!
+-- What a run did with each of these users. The newest state stands; attempts add up.
+INSERT INTO clerk_migration.import_ledger AS l
+    (user_id, state, error_code, clerk_id, attempts, run_id, first_attempt_at, updated_at)
+SELECT r.user_id, r.state, r.error_code, r.clerk_id, 1, :run_id, now(), now()
+FROM unnest(:user_ids::text[], :states::text[], :error_codes::text[], :clerk_ids::text[])
+    AS r (user_id, state, error_code, clerk_id)
+ON CONFLICT (user_id) DO UPDATE
+SET
+    state = excluded.state,
+    error_code = excluded.error_code,
+    clerk_id = excluded.clerk_id,
+    attempts = l.attempts + 1,
+    run_id = excluded.run_id,
+    updated_at = excluded.updated_at;
+
+-- name: users_in_all()^
+SELECT count(*) AS total, count(clerk_id) AS linked
+FROM clerk_migration.source;
+
+-- name: ledger_counts()
+-- How many users are in which state, and why.
+SELECT state, error_code, count(*) AS users, (array_agg(user_id ORDER BY user_id) FILTER (WHERE state <> 'linked'))[1 : 5] AS examples
+FROM clerk_migration.import_ledger
+GROUP BY state, error_code
+ORDER BY state, error_code;
+
+-- name: not_carried()
+-- The users that are not in Clerk although a run looked at them, and why.
+SELECT user_id, state, error_code
+FROM clerk_migration.import_ledger
+WHERE state <> 'linked'
+ORDER BY state, error_code, user_id;

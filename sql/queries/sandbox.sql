@@ -1,0 +1,18 @@
+-- What the sandbox asks of its own Postgres.
+
+-- name: sandbox_has_database()$
+SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'ax');
+
+-- name: sandbox_create_database#
+CREATE DATABASE ax;
+
+-- name: sandbox_has_users()$
+-- Whether AX's tables are made.
+SELECT to_regclass('users') IS NOT NULL;
+
+-- name: sandbox_count_users()$
+SELECT count(*) FROM users;
+
+-- name: sandbox_analyze#
+-- So that the planner knows at once what was seeded.
+ANALYZE users, api_keys, invites;

@@ -1,0 +1,81 @@
+-- The users table as the import sees it: the view clerk_migration.source (sql/sources).
+
+-- name: source_columns()
+-- Columns and types of the source view; none when the view does not exist.
+SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type
+FROM pg_attribute AS a
+WHERE a.attrelid = to_regclass('clerk_migration.source') AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum;
+
+-- name: create_cohort#
+-- The rows that a run is about, as a view of its own connection. A view takes no parameters, so the condition,
+-- which the operator wrote into the playbook, is put in place of {condition}.
+CREATE OR REPLACE TEMPORARY VIEW cohort AS
+SELECT * FROM clerk_migration.source WHERE {condition};
+
+-- name: create_duplicates#
+-- Users whose address is another one's too once Clerk has normalized it: one identity cannot be two accounts.
+CREATE TEMPORARY TABLE duplicates AS
+SELECT id
+FROM (
+    SELECT id, count(*) OVER (PARTITION BY lower(normalize(btrim(email), NFKC))) AS holders
+    FROM clerk_migration.source
+    WHERE email IS NOT NULL
+) AS addresses
+WHERE holders > 1;
+
+-- name: analyze_duplicates#
+ANALYZE duplicates;
+
+-- name: first_batch(percent, emails, size)
+-- The first users of the cohort that are not in Clerk yet, by id.
+SELECT c.*, EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = c.id) AS is_duplicate
+FROM cohort AS c
+WHERE
+    c.clerk_id IS NULL
+    AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
+    AND (:emails::text[] IS NULL OR lower(c.email) = ANY(:emails))
+ORDER BY c.id
+LIMIT :size;
+
+-- name: next_batch(after, percent, emails, size)
+-- As first_batch, after the id of the last row seen.
+SELECT c.*, EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = c.id) AS is_duplicate
+FROM cohort AS c
+WHERE
+    c.clerk_id IS NULL
+    AND c.id > :after
+    AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
+    AND (:emails::text[] IS NULL OR lower(c.email) = ANY(:emails))
+ORDER BY c.id
+LIMIT :size;
+
+-- name: count_due(percent, emails)^
+-- How many users of the cohort there are, and how many of them are in Clerk already.
+SELECT count(*) AS total, count(c.clerk_id) AS linked
+FROM cohort AS c
+WHERE
+    (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
+    AND (:emails::text[] IS NULL OR lower(c.email) = ANY(:emails));
+
+-- name: present_emails(emails)
+-- Which of these addresses (lower case) some user has.
+SELECT DISTINCT lower(email) AS email
+FROM clerk_migration.source
+WHERE lower(email) = ANY(:emails);
+
+-- name: rows_by_id(ids)
+-- These users as they are now, whatever cohort they belong to. The ids are text; the array is read by the key.
+SELECT s.*, EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = s.id) AS is_duplicate
+FROM clerk_migration.source AS s
+WHERE s.id = ANY(:ids);
+
+-- name: due_owners(addresses, percent, emails)
+-- Users of the cohort that are not in Clerk and hold one of these addresses, normalized as Clerk does.
+SELECT c.id::text AS id, lower(normalize(btrim(c.email), NFKC)) AS email
+FROM cohort AS c
+WHERE
+    c.clerk_id IS NULL
+    AND lower(normalize(btrim(c.email), NFKC)) = ANY(:addresses)
+    AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
+    AND (:emails::text[] IS NULL OR lower(c.email) = ANY(:emails));

@@ -1,0 +1,112 @@
+"""What the import does with a row, decided from the row alone."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from toolkit.migration.plan import REASONS, Create, Policy, Skip, plan
+from toolkit.migration.source import SourceUser
+from toolkit.paths import ROOT
+
+KEY, NONCE = b"k" * 32, b"n" * 12
+SECRET = "JBSWY3DPEHPK3PXP"
+ORDINARY = SourceUser(
+    id=1,
+    email="Ada@Example.com",
+    email_verified=True,
+    password_digest=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret"),
+    password_hasher="argon2id",
+    second_factor=False,
+    totp_cipher=None,
+    totp_nonce=None,
+    totp_secret=None,
+    first_name="Ada",
+    last_name="Lovelace",
+    created_at=datetime(2020, 1, 1, tzinfo=UTC),
+    disabled=False,
+    clerk_id=None,
+    is_duplicate=False,
+)
+WITH_TOTP = replace(
+    ORDINARY,
+    second_factor=True,
+    totp_cipher=AESGCM(KEY).encrypt(NONCE, SECRET.encode(), None),
+    totp_nonce=NONCE,
+)
+POLICY = Policy(disabled_users="ban", totp_key=KEY)
+
+
+def test_an_ordinary_user_goes_over() -> None:
+    assert plan(ORDINARY, POLICY) == Create(digest="argon2id m=8,t=1,p=1", totp_secret=None, banned=False)
+
+
+def test_the_second_factor_goes_along() -> None:
+    """Invariant 2."""
+    decided = plan(WITH_TOTP, POLICY)
+    assert isinstance(decided, Create)
+    assert decided.totp_secret == SECRET
+
+
+def test_a_secret_kept_in_the_open_goes_along() -> None:
+    decided = plan(replace(ORDINARY, second_factor=True, totp_secret=SECRET.lower()), Policy())
+    assert isinstance(decided, Create)
+    assert decided.totp_secret == SECRET
+
+
+def test_an_enrolment_that_was_not_finished_does_not_go_along() -> None:
+    decided = plan(replace(WITH_TOTP, second_factor=False), POLICY)
+    assert isinstance(decided, Create)
+    assert decided.totp_secret is None
+
+
+def test_a_user_without_a_password_goes_over() -> None:
+    decided = plan(replace(ORDINARY, password_digest=None, password_hasher=None), POLICY)
+    assert isinstance(decided, Create)
+    assert decided.digest is None
+
+
+@pytest.mark.parametrize(
+    ("user", "policy", "code"),
+    [
+        (replace(ORDINARY, email=None), POLICY, "email_missing"),
+        (replace(ORDINARY, email="  "), POLICY, "email_missing"),
+        (replace(ORDINARY, email="ada.example.com"), POLICY, "email_invalid"),
+        (replace(ORDINARY, is_duplicate=True), POLICY, "email_duplicate"),
+        (replace(ORDINARY, password_digest="nonsense"), POLICY, "digest_malformed"),
+        (replace(ORDINARY, password_hasher=None), POLICY, "hasher_unsupported"),
+        (replace(ORDINARY, disabled=True), Policy(disabled_users="hold"), "disabled"),
+        (replace(WITH_TOTP, totp_cipher=None), POLICY, "second_factor_missing"),
+        (replace(WITH_TOTP, totp_nonce=b"m" * 12), POLICY, "second_factor_undecryptable"),
+        (WITH_TOTP, Policy(totp_key=None), "second_factor_undecryptable"),
+        (replace(ORDINARY, second_factor=True, totp_secret="0189"), POLICY, "second_factor_malformed"),
+        (WITH_TOTP, replace(POLICY, second_factor_offered=False), "second_factor_not_offered"),
+    ],
+)
+def test_a_row_that_cannot_go_over_stays_with_a_reason(user: SourceUser, policy: Policy, code: str) -> None:
+    """Invariant 2: a second factor that can't be carried holds its user back."""
+    decided = plan(user, policy)
+    assert isinstance(decided, Skip)
+    assert decided.reason.code == code
+
+
+def test_a_disabled_user_goes_over_banned() -> None:
+    decided = plan(replace(ORDINARY, disabled=True), POLICY)
+    assert isinstance(decided, Create)
+    assert decided.banned
+
+
+def test_secrets_are_in_no_representation() -> None:
+    """Invariant 8."""
+    shown = repr([WITH_TOTP, plan(WITH_TOTP, POLICY), POLICY])
+    assert SECRET not in shown
+    assert str(ORDINARY.password_digest) not in shown
+    assert repr(KEY) not in shown
+
+
+def test_the_handbook_explains_every_reason() -> None:
+    handbook = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    for why in REASONS.values():
+        assert f"| `{why.code}` | {why.state} | {why.meaning} | {why.remedy} |" in handbook

@@ -1,0 +1,43 @@
+"""TOTP secrets come out of AX's cipher as Clerk takes them, or not at all."""
+
+import os
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from toolkit.migration import totp
+
+KEY, NONCE = b"k" * 32, b"n" * 12
+
+
+def encrypted(text: bytes, key: bytes = KEY) -> bytes:
+    return AESGCM(key).encrypt(NONCE, text, None)
+
+
+def test_a_secret_is_decrypted() -> None:
+    assert totp.decrypt(encrypted(b"JBSWY3DPEHPK3PXP"), NONCE, KEY) == "JBSWY3DPEHPK3PXP"
+
+
+def test_blanks_case_and_padding_are_normalized() -> None:
+    assert totp.normalize("jbsw y3dp ehpk 3pxp mfrgg===") == "JBSWY3DPEHPK3PXPMFRGG"
+
+
+@pytest.mark.parametrize(
+    ("cipher", "nonce", "key"),
+    [
+        (encrypted(b"JBSWY3DPEHPK3PXP"), NONCE, b"x" * 32),
+        (encrypted(b"JBSWY3DPEHPK3PXP"), b"m" * 12, KEY),
+        (encrypted(b"JBSWY3DPEHPK3PXP"), None, KEY),
+        (b"short", NONCE, KEY),
+        (os.urandom(40), NONCE, KEY),
+    ],
+)
+def test_what_does_not_open_is_undecryptable(cipher: bytes, nonce: bytes | None, key: bytes) -> None:
+    with pytest.raises(totp.TotpUndecryptable):
+        totp.decrypt(cipher, nonce, key)
+
+
+@pytest.mark.parametrize("secret", [b"", b"not base32!", b"01890189", b"\xff\xfe", b"A"])
+def test_what_is_not_base32_is_malformed(secret: bytes) -> None:
+    with pytest.raises(totp.TotpMalformed):
+        totp.decrypt(encrypted(secret), NONCE, KEY)

@@ -1,0 +1,109 @@
+"""Postgres: connections whose failures an operator understands, and the queries of `sql/queries`.
+
+Every query is a named one in a `.sql` file; see aiosql for the forms (`^` one row, `$` one value, `!` none).
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import aiosql
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from toolkit.errors import ToolkitError
+from toolkit.paths import QUERIES
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+CONNECT_SECONDS = 10
+APPLICATION = "postgres-to-clerk"
+
+queries: Any = aiosql.from_path(QUERIES, "asyncpg")
+"""The named queries; aiosql makes the methods when it reads the files, so they have no static type."""
+
+
+class DatabaseUnreachable(ToolkitError):
+    """No connection to Postgres."""
+
+
+class DatabaseFailed(ToolkitError):
+    """Postgres refused a statement, or went away."""
+
+
+class NotMigrated(ToolkitError):
+    """The database lacks the toolkit's tables or the source view."""
+
+
+def address(url: str) -> str:
+    """The URL's host and database, without user and password, for messages."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+@contextmanager
+def database_errors(url: str) -> Iterator[None]:
+    """Turn what asyncpg raises into errors with a remedy. Messages never hold the URL's password."""
+    try:
+        yield
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        raise DatabaseUnreachable(
+            f"Postgres at {address(url)} refuses the login: {error}. Check user and password in DATABASE_URL."
+        ) from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise DatabaseUnreachable(f"{error} at {address(url)}. Check the name in DATABASE_URL.") from error
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+        raise NotMigrated(
+            f"The database at {address(url)} is not prepared: {error}. Run `python -m toolkit migrate --env …` first."
+        ) from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DatabaseFailed(
+            f"The user in DATABASE_URL may not do that at {address(url)}: {error}. Grant it, or use the tables' owner."
+        ) from error
+    except (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError) as error:
+        raise DatabaseUnreachable(
+            f"No connection to Postgres at {address(url)}: {str(error) or 'no answer'}. "
+            "Check that it runs and that DATABASE_URL names it. What was done so far is kept; run the same command again."
+        ) from error
+    except (ValueError, asyncpg.ClientConfigurationError) as error:
+        if (
+            isinstance(error, asyncpg.ClientConfigurationError)
+            or "DSN" in str(error)
+            or "port" in str(error).lower()
+        ):
+            raise DatabaseUnreachable(
+                "DATABASE_URL is malformed. Example: postgresql://user:password@host:5432/database "
+                "(characters such as @ / : in a password are written %40 %2F %3A)."
+            ) from error
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseFailed(f"Postgres at {address(url)} said: {error}") from error
+
+
+@asynccontextmanager
+async def connect(url: str) -> AsyncIterator[Connection]:
+    """A connection of one's own. Raises DatabaseUnreachable, NotMigrated or DatabaseFailed."""
+    with database_errors(url):
+        connection = await asyncpg.connect(
+            url, timeout=CONNECT_SECONDS, server_settings={"application_name": APPLICATION}
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=CONNECT_SECONDS)
+
+
+@asynccontextmanager
+async def pool(url: str, size: int) -> AsyncIterator[Pool]:
+    """A pool of at most `size` connections. Raises as `connect` does."""
+    with database_errors(url):
+        async with asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=CONNECT_SECONDS,
+            server_settings={"application_name": APPLICATION},
+        ) as opened:
+            yield opened

@@ -1,0 +1,214 @@
+"""An environment: a playbook's settings plus the process environment, typed and validated.
+
+The playbook (`playbooks/NAME.yaml`) holds what may be read by anybody; addresses and secrets come from
+variables. Nothing here opens a connection: each command asks for what it needs and fails, before it
+starts, with the name of what is missing.
+"""
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from toolkit.clerk import ClerkConfig
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.paths import PLAYBOOKS, ROOT
+
+TOTP_KEY_BYTES = 32  # AES-256
+
+
+class PlaybookInvalid(UsageError):
+    """A playbook is missing, does not parse, or has a setting that is wrong."""
+
+
+class VariableInvalid(UsageError):
+    """A variable of the process environment is missing or malformed."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceSettings(_Settings):
+    """Which users table is imported, and what it needs of its own in the schema.
+
+    Paths are relative to the folder of the checkout.
+    """
+
+    view: Path = Path("sql/sources/ax.sql")
+    link: Path = Path("sql/sources/ax_link.sql")
+    migrations: tuple[Path, ...] = (
+        Path("sql/baseline"),
+        Path("sql/expand/toolkit"),
+        Path("sql/expand/ax"),
+    )
+
+    @field_validator("view", "link")
+    @classmethod
+    def _is_file(cls, path: Path) -> Path:
+        found = ROOT / path
+        if not found.is_file():
+            raise ValueError(f"there is no file {found}")
+        return found
+
+    @field_validator("migrations")
+    @classmethod
+    def _are_folders(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        found = tuple(ROOT / path for path in paths)
+        for folder in found:
+            if not folder.is_dir():
+                raise ValueError(f"there is no folder {folder}")
+        return found
+
+
+class ImportSettings(_Settings):
+    """How users go over."""
+
+    disabled_users: Literal["ban", "hold"] = "hold"
+    """Disabled users are created banned in Clerk, or held back on legacy."""
+    rate: float | None = Field(default=None, gt=0)
+    """Requests a second; by default what Clerk documents for the kind of the key."""
+    cohorts: dict[str, str] = Field(default_factory=dict)
+    """A name for a group of users: an SQL condition over the columns of the source view."""
+
+
+class Playbook(_Settings):
+    """What `playbooks/NAME.yaml` says."""
+
+    description: str = ""
+    clerk_instance: Literal["development", "production"]
+    """The kind of Clerk instance this environment belongs to; a key of the other kind is refused."""
+    embedded_sandbox: bool = False
+    """Take the variables from the running embedded sandbox when none are exported."""
+    confirm: bool = True
+    """Ask before an import, unless --yes is given."""
+    source: SourceSettings = SourceSettings.model_construct()
+    import_: ImportSettings = Field(default_factory=ImportSettings, alias="import")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read and validate a playbook. Raises PlaybookInvalid, naming file, setting and reason."""
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise PlaybookInvalid(f"Cannot read the playbook {path}: {error.strerror}.") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise PlaybookInvalid(f"The playbook {path} is not valid YAML: {error}") from error
+        if not isinstance(content, dict):
+            raise PlaybookInvalid(
+                f"The playbook {path} must be a mapping of settings, see playbooks/prod.yaml."
+            )
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            faults = "\n".join(
+                f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+            )
+            raise PlaybookInvalid(f"The playbook {path} has settings that do not fit:\n{faults}") from error
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A named environment. Properties raise VariableInvalid when what they need is missing."""
+
+    name: str
+    playbook: Playbook
+    variables: Mapping[str, str]
+
+    @property
+    def database_url(self) -> str:
+        """Address of the Postgres database that holds the users."""
+        url = self._require("DATABASE_URL", "the address of the Postgres database with the users")
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise VariableInvalid(
+                "DATABASE_URL does not begin with postgresql:// . Example: postgresql://user:password@host:5432/database"
+            )
+        return url
+
+    @property
+    def clerk(self) -> ClerkConfig:
+        """The Clerk instance, checked to be of the kind that the playbook names (invariant 11)."""
+        config = ClerkConfig.from_environment(self.variables)
+        if config.instance_type != self.playbook.clerk_instance:
+            wanted = "sk_live_" if self.playbook.clerk_instance == "production" else "sk_test_"
+            raise VariableInvalid(
+                f"CLERK_SECRET_KEY is of a {config.instance_type} instance, but the environment "
+                f"{self.name!r} belongs to a {self.playbook.clerk_instance} one. Export the key that "
+                f"begins with {wanted}, or name the environment that you mean."
+            )
+        return config
+
+    @property
+    def totp_key(self) -> bytes | None:
+        """Key of the encrypted TOTP secrets (AES-256, 32 bytes); None when AX_TOTP_KEY is not set."""
+        text = self.variables.get("AX_TOTP_KEY")
+        if not text:
+            return None
+        try:
+            key = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) != TOTP_KEY_BYTES:
+            raise VariableInvalid(
+                "AX_TOTP_KEY must be 32 bytes in base64, as `openssl rand -base64 32` prints them."
+            )
+        return key
+
+    def _require(self, variable: str, meaning: str) -> str:
+        value = self.variables.get(variable)
+        if not value:
+            raise VariableInvalid(f"{variable} is not set: {meaning}. Export it and try again.")
+        return value
+
+
+def playbook_names() -> list[str]:
+    """Names of the environments that have a playbook."""
+    return sorted(path.stem for path in PLAYBOOKS.glob("*.yaml"))
+
+
+def load_environment(name: str, variables: Mapping[str, str] = os.environ) -> Environment:
+    """The environment `name`: a playbook's name, or a path to one.
+
+    Raises PlaybookInvalid, or VariableInvalid when the sandbox's variables are exported in part.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+    else:
+        path = PLAYBOOKS / f"{name}.yaml"
+        if name not in playbook_names():
+            raise PlaybookInvalid(
+                f"There is no environment {name!r}. There are: {', '.join(playbook_names())}. "
+                f"An environment is a file in {PLAYBOOKS}."
+            )
+    playbook = Playbook.load(path)
+    if playbook.embedded_sandbox:
+        variables = _with_sandbox(variables)
+    return Environment(path.stem, playbook, variables)
+
+
+def _with_sandbox(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """The exported variables, or else the running sandbox's: never some of each."""
+    from toolkit.sandbox.state import variables as sandbox_variables
+
+    exported = [name for name in ("DATABASE_URL", "CLERK_SECRET_KEY") if variables.get(name)]
+    if len(exported) == 1:
+        missing = "CLERK_SECRET_KEY" if exported == ["DATABASE_URL"] else "DATABASE_URL"
+        raise VariableInvalid(
+            f"{exported[0]} is set but {missing} is not: the sandbox's database and another's Clerk must not mix. "
+            f'Export both (`eval "$(python -m toolkit sandbox env)"`) or unset {exported[0]}.'
+        )
+    if exported:
+        return variables
+    try:
+        return {**variables, **sandbox_variables()}
+    except ToolkitError as error:
+        raise VariableInvalid(
+            f"No database and no Clerk for the sandbox: {error} "
+            "Start it with `python -m toolkit sandbox start`."
+        ) from error

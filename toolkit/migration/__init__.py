@@ -1,0 +1,1 @@
+"""Moving the users: what would happen (preflight), doing it (import), and what is still to do."""

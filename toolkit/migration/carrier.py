@@ -1,0 +1,154 @@
+"""One user into Clerk, whatever has happened before: created, found again, or brought up to date.
+
+The ordinary user costs one request. What Clerk answers is checked: the address has the status that was
+sent, the second factor is on, a disabled user is banned.
+"""
+
+import unicodedata
+
+from toolkit.clerk import (
+    BackendClient,
+    ClerkApiError,
+    EmailAddress,
+    FeatureNotAvailable,
+    IdentifierExists,
+    ResourceNotFound,
+    User,
+)
+from toolkit.errors import ToolkitError
+from toolkit.migration.plan import REASONS, Create, Reason, reason
+from toolkit.migration.source import SourceUser
+
+
+class NotCarried(ToolkitError):
+    """The user could not go over; `reason` says why."""
+
+    def __init__(self, why: Reason) -> None:
+        super().__init__(why.meaning)
+        self.reason = why
+
+
+class Carrier:
+    """Brings rows into Clerk.
+
+    `origin` goes into each new user's private metadata, so that a run's users can be told apart.
+    Every method may raise NotCarried, or a ClerkError that is not about this user alone
+    (unreachable, rate limited, wrong key, quota).
+    """
+
+    def __init__(self, clerk: BackendClient, origin: dict[str, object]) -> None:
+        self._clerk = clerk
+        self._origin = origin
+
+    async def carry(self, user: SourceUser, create: Create) -> str:
+        """Create the user in Clerk, or find the one that an earlier attempt created; the Clerk user id."""
+        try:
+            made = await self._create(user, create)
+        except IdentifierExists:
+            # An earlier attempt may have got through although its answer was lost (invariant 7). Which password
+            # it carried is unknown, and the row may have changed since: so the row is sent again (invariant 4).
+            found = await self._clerk.find_user_by_external_id(user.external_id)
+            if found is None:
+                raise NotCarried(REASONS["email_taken"]) from None
+            return await self.renew(found.id, user, create)
+        except FeatureNotAvailable as error:
+            raise NotCarried(REASONS["ban_not_available"] if create.banned else reason(error.code)) from error
+        await self._settle(made, user, create)
+        return made.id
+
+    async def renew(self, clerk_id: str, user: SourceUser, create: Create) -> str:
+        """Make a Clerk user that is not linked yet say what the row says now; the Clerk user id."""
+        updated = await self._clerk.update_user(
+            clerk_id,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            password_digest=user.password_digest,
+            password_hasher=user.password_hasher if user.password_digest else None,
+            totp_secret=create.totp_secret,
+        )
+        await self._settle(updated, user, create)
+        return clerk_id
+
+    async def withdraw(self, clerk_id: str) -> None:
+        """Remove a Clerk user that no row is linked to."""
+        try:
+            await self._clerk.delete_user(clerk_id)
+        except ResourceNotFound:
+            return
+
+    async def _create(self, user: SourceUser, create: Create) -> User:
+        return await self._clerk.create_user(
+            external_id=user.external_id,
+            email_address=_address(user),
+            email_status="verified" if user.email_verified else "reserved",
+            first_name=user.first_name,
+            last_name=user.last_name,
+            password_digest=user.password_digest,
+            password_hasher=user.password_hasher if user.password_digest else None,
+            skip_password_requirement=user.password_digest is None,
+            totp_secret=create.totp_secret,
+            created_at=user.created_at,
+            private_metadata=self._origin,
+            banned=create.banned,
+            skip_legal_checks=True,
+        )
+
+    async def _settle(self, clerk_user: User, user: SourceUser, create: Create) -> None:
+        """Hold Clerk's answer against the row, and mend what differs."""
+        if create.totp_secret is not None and not clerk_user.totp_enabled:
+            # Reachable by password alone (invariant 2): it must not stay, not even unlinked.
+            await self.withdraw(clerk_user.id)
+            raise NotCarried(REASONS["second_factor_not_taken"])
+        if create.totp_secret is None and clerk_user.totp_enabled:
+            await self._clerk.delete_totp(clerk_user.id)
+        if clerk_user.banned is not create.banned:
+            await self._set_ban(clerk_user.id, create.banned)
+        await self._settle_email(clerk_user, user)
+
+    async def _set_ban(self, clerk_id: str, banned: bool) -> None:
+        try:
+            await (self._clerk.ban_user(clerk_id) if banned else self._clerk.unban_user(clerk_id))
+        except FeatureNotAvailable as error:
+            raise NotCarried(REASONS["ban_not_available"]) from error
+
+    async def _settle_email(self, clerk_user: User, user: SourceUser) -> None:
+        wanted = normalize_email(_address(user))
+        held = [e for e in clerk_user.email_addresses if normalize_email(e.email_address) == wanted]
+        if not held:
+            await self._replace_emails(clerk_user, user)
+        elif user.email_verified and not held[0].verified:
+            await self._clerk.verify_email(held[0].id)
+        elif held[0].verified and not user.email_verified:
+            raise NotCarried(REASONS["email_wrongly_verified"])
+
+    async def _replace_emails(self, clerk_user: User, user: SourceUser) -> None:
+        """The row's address has changed since the user was created."""
+        try:
+            await self._clerk.create_email(
+                clerk_user.id, _address(user), verified=user.email_verified, primary=True
+            )
+        except IdentifierExists as error:
+            raise NotCarried(REASONS["email_taken"]) from error
+        for outdated in clerk_user.email_addresses:
+            await self._delete_email(outdated)
+
+    async def _delete_email(self, outdated: EmailAddress) -> None:
+        try:
+            await self._clerk.delete_email(outdated.id)
+        except ResourceNotFound:
+            return
+
+
+def normalize_email(address: str) -> str:
+    """An address as Clerk compares it: Unicode form NFKC, lower case, no blanks around it."""
+    return unicodedata.normalize("NFKC", address.strip()).lower()
+
+
+def not_carried(error: ClerkApiError) -> NotCarried:
+    """Clerk's refusal of one user, as a reason."""
+    return NotCarried(reason(error.code))
+
+
+def _address(user: SourceUser) -> str:
+    assert user.email is not None, "the plan refuses users without an address"
+    return user.email.strip()

@@ -1,0 +1,176 @@
+"""What became of each user, written beside the users themselves."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from toolkit.database import Connection, Pool, queries
+from toolkit.migration.plan import REASONS, Reason, State
+from toolkit.migration.source import Links, Sent, SourceUser
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did with one user."""
+
+    user_id: str
+    state: State
+    reason: Reason | None = None
+    """Why the user did not go over; None when linked."""
+    clerk_id: str | None = None
+
+    @classmethod
+    def not_linked(cls, user: SourceUser, reason: Reason) -> "Outcome":
+        """The user stays on legacy, and why."""
+        return cls(user.external_id, reason.state, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    sent: Sent
+    linked: "asyncio.Future[bool]"
+
+
+class Ledger:
+    """Writes links and ledger rows together, many users to a transaction.
+
+    Use as an async context manager: leaving it writes what is still waiting.
+    """
+
+    BATCH = 500
+    """Users to a transaction at most."""
+    BACKLOG = 1000
+    """Rows that wait to be written at most."""
+    SECONDS = 0.1
+    """How long a link waits for company."""
+
+    def __init__(self, pool: Pool, links: Links, run_id: int) -> None:
+        self._pool = pool
+        self._links = links
+        self._run_id = run_id
+        self._sent: list[_Pending] = []
+        self._outcomes: list[Outcome] = []
+        self._wake = asyncio.Event()
+        self._written = asyncio.Event()
+        self._closing = False
+        self._writer: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Ledger":
+        self._writer = asyncio.create_task(self._write_until_closed())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._writer is not None
+        self._closing = True
+        self._wake.set()
+        await self._writer
+
+    async def link(self, sent: Sent) -> bool:
+        """Write `clerk_id` back; False when the row is no longer what was sent. Returns once it is committed."""
+        pending = _Pending(sent, asyncio.get_running_loop().create_future())
+        self._sent.append(pending)
+        self._check_writer()
+        self._wake.set()
+        return await pending.linked
+
+    def record(self, outcome: Outcome) -> None:
+        """Note what became of a user that was not linked. It is committed soon, at the latest on leaving."""
+        self._outcomes.append(outcome)
+        self._check_writer()
+        self._wake.set()
+
+    async def room(self) -> None:
+        """Wait until the rows not yet written are few enough to add one."""
+        while len(self._sent) + len(self._outcomes) >= self.BACKLOG:
+            self._check_writer()
+            self._written.clear()
+            await self._written.wait()
+
+    def _check_writer(self) -> None:
+        """A writer that has failed takes nothing more: say why instead of waiting for ever."""
+        assert self._writer is not None
+        if self._writer.done():
+            self._writer.result()
+
+    async def _write_until_closed(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                if not self._closing:
+                    await asyncio.sleep(self.SECONDS)
+                self._wake.clear()
+                await self._write()
+                self._written.set()
+                if self._sent or self._outcomes:
+                    self._wake.set()
+                elif self._closing:
+                    return
+        except BaseException as error:
+            for pending in self._sent:
+                if not pending.linked.done():
+                    pending.linked.set_exception(error)
+            self._written.set()
+            raise
+
+    async def _write(self) -> None:
+        sent, self._sent = self._sent[: self.BATCH], self._sent[self.BATCH :]
+        outcomes, self._outcomes = self._outcomes[: self.BATCH], self._outcomes[self.BATCH :]
+        try:
+            linked, taken = await self._commit(sent, outcomes)
+        except BaseException:
+            self._sent = sent + self._sent
+            raise
+        for pending in sent:
+            user_id = pending.sent.user.external_id
+            if pending.linked.done():
+                continue
+            if user_id in taken:
+                pending.linked.set_exception(ClerkIdTaken(user_id))
+            else:
+                pending.linked.set_result(user_id in linked)
+
+    async def _commit(
+        self, sent: Sequence[_Pending], outcomes: Sequence[Outcome]
+    ) -> tuple[set[str], set[str]]:
+        """Links and outcomes in one transaction; the ids linked, and those whose Clerk user another row has."""
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                linked = await self._links.write(connection, [p.sent for p in sent]) if sent else set()
+                done = [
+                    Outcome(p.sent.user.external_id, State.LINKED, clerk_id=p.sent.clerk_id)
+                    for p in sent
+                    if p.sent.user.external_id in linked
+                ]
+                await self._record(connection, [*done, *outcomes])
+                return linked, set()
+        except asyncpg.UniqueViolationError:
+            if len(sent) <= 1:
+                await self._commit([], outcomes)
+                return set(), {p.sent.user.external_id for p in sent}
+            # One of them is taken: halve until it stands alone.
+            middle = len(sent) // 2
+            first, first_taken = await self._commit(sent[:middle], outcomes)
+            second, second_taken = await self._commit(sent[middle:], [])
+            return first | second, first_taken | second_taken
+
+    async def _record(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        if not outcomes:
+            return
+        newest = {outcome.user_id: outcome for outcome in outcomes}
+        items = list(newest.values())
+        await queries.record(
+            connection,
+            run_id=self._run_id,
+            user_ids=[item.user_id for item in items],
+            states=[item.state.value for item in items],
+            error_codes=[item.reason.code if item.reason else None for item in items],
+            clerk_ids=[item.clerk_id for item in items],
+        )
+
+
+class ClerkIdTaken(Exception):
+    """The Clerk user is linked to another row."""
+
+    reason = REASONS["clerk_id_taken"]

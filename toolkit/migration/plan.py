@@ -1,0 +1,243 @@
+"""What the import does with one user, decided from the row alone, before a request is spent.
+
+Preflight, `--dry-run` and the import share this, so that what the first says is what the last does.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from email_validator import EmailNotValidError, validate_email
+
+from toolkit.migration import digests, totp
+from toolkit.migration.source import SourceUser
+
+
+class State(StrEnum):
+    """What became of a user; the ledger's `state`."""
+
+    LINKED = "linked"
+    """In Clerk, and `clerk_id` is written back."""
+    REFUSED = "refused"
+    """The row is broken; Clerk would not take it."""
+    HELD = "held"
+    """Stays on legacy until a person or a setting changes something."""
+    CONFLICT = "conflict"
+    """Clerk has somebody else there."""
+    FAILED = "failed"
+    """Clerk did not do it; another run tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a user did not go over: the ledger's `error_code`, in words, and what to do."""
+
+    code: str
+    state: State
+    meaning: str
+    remedy: str
+    needs_person: bool = True
+
+
+_REASONS = (
+    Reason("email_missing", State.REFUSED, "has no email address", "give the row an address"),
+    Reason("email_invalid", State.REFUSED, "the email address is not valid", "correct the address"),
+    Reason(
+        "email_duplicate",
+        State.REFUSED,
+        "another user's address is the same to Clerk (case, Unicode form, blanks)",
+        "merge the accounts or change one address",
+    ),
+    Reason(
+        "digest_malformed",
+        State.REFUSED,
+        "the password digest is not of its hasher's form",
+        "clear the digest, so that the user sets a new password, or restore it",
+    ),
+    Reason(
+        "hasher_unsupported",
+        State.REFUSED,
+        "Clerk does not take digests of this hasher",
+        "clear the digest, or wait for the lazy import at login",
+    ),
+    Reason(
+        "second_factor_missing",
+        State.HELD,
+        "the second factor is on, but no TOTP secret is stored",
+        "restore the secret, or have the user enrol again",
+    ),
+    Reason(
+        "second_factor_undecryptable",
+        State.HELD,
+        "the TOTP secret does not open with AX_TOTP_KEY, or that is not set",
+        "export the right key; for single rows have the user enrol again",
+    ),
+    Reason(
+        "second_factor_malformed",
+        State.HELD,
+        "the TOTP secret is not base32",
+        "have the user enrol again",
+    ),
+    Reason(
+        "second_factor_not_offered",
+        State.HELD,
+        "the Clerk instance has no authenticator application enabled",
+        "enable it in Clerk under Multi-factor, then run the import again",
+    ),
+    Reason(
+        "second_factor_not_taken",
+        State.HELD,
+        "Clerk created the user without the second factor that was sent; the user was removed from Clerk again",
+        "check the instance's multi-factor settings",
+    ),
+    Reason(
+        "disabled",
+        State.HELD,
+        "the account is disabled, and the playbook holds those",
+        "nothing, or set import.disabled_users to ban",
+        needs_person=False,
+    ),
+    Reason(
+        "ban_not_available",
+        State.HELD,
+        "the account is disabled, and this Clerk plan cannot ban users",
+        "set import.disabled_users to hold, or change the plan",
+    ),
+    Reason(
+        "email_taken",
+        State.CONFLICT,
+        "another Clerk user, with another external ID or none, has this address",
+        "find out whose it is; delete that Clerk user or change the address",
+    ),
+    Reason(
+        "clerk_id_taken",
+        State.CONFLICT,
+        "the Clerk user with this external ID is linked to another row",
+        "find out which row is right and clear the other's clerk_id",
+    ),
+    Reason(
+        "email_wrongly_verified",
+        State.CONFLICT,
+        "Clerk holds as verified an address that the row says is not",
+        "verify the address in the row, or delete that Clerk user and run the import again",
+    ),
+    Reason(
+        "form_password_digest_invalid_code",
+        State.REFUSED,
+        "Clerk does not accept the password digest",
+        "clear the digest, so that the user sets a new password",
+    ),
+    Reason(
+        "form_param_format_invalid",
+        State.REFUSED,
+        "Clerk does not accept the form of a value, most likely the email address",
+        "correct the address",
+    ),
+    Reason(
+        "invalid_totp_secret_code",
+        State.HELD,
+        "Clerk does not accept the TOTP secret",
+        "have the user enrol again",
+    ),
+    Reason(
+        "row_keeps_changing",
+        State.FAILED,
+        "the row changed each time it was sent",
+        "run the import again",
+    ),
+    Reason(
+        "clerk_unavailable",
+        State.FAILED,
+        "Clerk did not answer, or answered with an error of its own",
+        "run the import again",
+    ),
+    Reason(
+        "rate_limited", State.FAILED, "Clerk kept answering 429", "run the import again, with a lower --rate"
+    ),
+)
+REASONS = {reason.code: reason for reason in _REASONS}
+
+
+def reason(code: str) -> Reason:
+    """The reason with this code; a code of Clerk's that has no entry here is Clerk's refusal."""
+    return REASONS.get(code) or Reason(
+        code, State.FAILED, f"Clerk refused it: {code}", "see Clerk's error catalogue for the code"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the playbook, the key and the Clerk instance allow."""
+
+    disabled_users: Literal["ban", "hold"] = "hold"
+    totp_key: bytes | None = field(default=None, repr=False)
+    second_factor_offered: bool = True
+    """The Clerk instance has authenticator applications enabled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """The user goes over."""
+
+    digest: str | None
+    """Hasher and parameters, for counting; None for a user without a password."""
+    totp_secret: str | None = field(repr=False)
+    banned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The user stays where they are."""
+
+    reason: Reason
+
+
+Plan = Create | Skip
+
+
+def plan(user: SourceUser, policy: Policy) -> Plan:
+    """Decide what the import does with this row."""
+    if not user.email or not user.email.strip():
+        return Skip(REASONS["email_missing"])
+    try:
+        validate_email(user.email.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return Skip(REASONS["email_invalid"])
+    if user.is_duplicate:
+        return Skip(REASONS["email_duplicate"])
+    if user.disabled and policy.disabled_users == "hold":
+        return Skip(REASONS["disabled"])
+    digest = None
+    if user.password_digest is not None:
+        try:
+            digest = digests.describe(user.password_digest, user.password_hasher)
+        except digests.HasherUnsupported:
+            return Skip(REASONS["hasher_unsupported"])
+        except digests.DigestMalformed:
+            return Skip(REASONS["digest_malformed"])
+    secret = _second_factor(user, policy)
+    if isinstance(secret, Skip):
+        return secret
+    return Create(digest=digest, totp_secret=secret, banned=user.disabled)
+
+
+def _second_factor(user: SourceUser, policy: Policy) -> str | Skip | None:
+    """The TOTP secret to send, None for a user without, or why it can't be carried (invariant 2)."""
+    if not user.second_factor:
+        return None
+    try:
+        if user.totp_secret is not None:
+            secret = totp.normalize(user.totp_secret)
+        elif user.totp_cipher is None:
+            return Skip(REASONS["second_factor_missing"])
+        elif policy.totp_key is None:
+            return Skip(REASONS["second_factor_undecryptable"])
+        else:
+            secret = totp.decrypt(user.totp_cipher, user.totp_nonce, policy.totp_key)
+    except totp.TotpUndecryptable:
+        return Skip(REASONS["second_factor_undecryptable"])
+    except totp.TotpMalformed:
+        return Skip(REASONS["second_factor_malformed"])
+    if not policy.second_factor_offered:
+        return Skip(REASONS["second_factor_not_offered"])
+    return secret

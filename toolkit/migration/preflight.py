@@ -1,0 +1,143 @@
+"""What the import would do, without doing it: reads the source and the Clerk instance, changes nothing."""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from toolkit.clerk import BackendClient, ClerkConfig, InstanceSettings
+from toolkit.migration.carrier import normalize_email
+from toolkit.migration.plan import REASONS, Policy, Reason, Skip, plan
+from toolkit.migration.source import Count, Source, SourceUser
+
+PAGE = 500
+"""Clerk's largest page of users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A user that would not go over, and why."""
+
+    user_id: str
+    reason: Reason
+
+
+@dataclass
+class Survey:
+    """The users that are due, counted."""
+
+    examined: int = 0
+    importable: int = 0
+    digests: Counter[str] = field(default_factory=Counter)
+    """Importable users by hasher and parameters."""
+    verified: int = 0
+    unverified: int = 0
+    second_factor: int = 0
+    disabled: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def blocked(self) -> bool:
+        """Some user would not go over for a reason that a person must look at."""
+        return any(finding.reason.needs_person for finding in self.findings)
+
+    def count(self, user: SourceUser, policy: Policy) -> None:
+        """Decide about one user as the import would, and count it."""
+        self.examined += 1
+        decided = plan(user, policy)
+        if isinstance(decided, Skip):
+            self.findings.append(Finding(user.external_id, decided.reason))
+            return
+        self.importable += 1
+        self.digests[decided.digest or "no password"] += 1
+        self.verified += user.email_verified
+        self.unverified += not user.email_verified
+        self.second_factor += decided.totp_secret is not None
+        self.disabled += decided.banned
+
+
+@dataclass
+class Report:
+    """All that preflight found."""
+
+    count: Count
+    survey: Survey
+    clerk_users: int
+    misfits: list[str]
+    """Settings of the Clerk instance that do not fit, each with its remedy."""
+    rate: float | None
+    """Requests a second that the import will make at most; None without a limit."""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the import takes at the limit, one request a user."""
+        return None if self.rate is None else self.survey.importable / self.rate
+
+    @property
+    def blocked(self) -> bool:
+        """Something needs a person before everybody can go over."""
+        return bool(self.misfits) or self.survey.blocked
+
+
+async def survey(
+    source: Source, policy: Policy, *, limit: int | None = None, seen: Callable[[int], None] = lambda _: None
+) -> Survey:
+    """Decide about everybody who is due (at most `limit`); `seen` is told how many after each batch."""
+    result = Survey()
+    async for batch in source.batches():
+        for user in batch if limit is None else batch[: limit - result.examined]:
+            result.count(user, policy)
+        seen(result.examined)
+        if result.examined == limit:
+            break
+    return result
+
+
+async def find_strangers(source: Source, clerk: BackendClient, found: Survey) -> None:
+    """Add to the survey the users whose address a Clerk user has that is not theirs.
+
+    Costs one request for 500 Clerk users.
+    """
+    known = {finding.user_id for finding in found.findings}
+    async for page in clerk.user_pages(PAGE):
+        holders = {
+            normalize_email(email.email_address): clerk_user.external_id
+            for clerk_user in page
+            for email in clerk_user.email_addresses
+        }
+        for user_id, address in await source.due_owners(list(holders)):
+            if holders[address] != user_id and user_id not in known:
+                known.add(user_id)
+                found.importable -= 1
+                found.findings.append(Finding(user_id, REASONS["email_taken"]))
+
+
+def misfits(instance: InstanceSettings, found: Survey) -> list[str]:
+    """What the instance's settings would refuse of these users."""
+    faults = []
+    if not instance.email_address_enabled:
+        faults.append(
+            "Email addresses are off. Enable “Email” under User & authentication in Clerk's Dashboard."
+        )
+    if not instance.password_enabled and found.digests.total() > found.digests["no password"]:
+        faults.append(
+            "Passwords are off. Enable “Password” under User & authentication in Clerk's Dashboard."
+        )
+    not_offered = sum(f.reason.code == "second_factor_not_offered" for f in found.findings)
+    if not_offered:
+        faults.append(
+            f"Authenticator applications are off, and {not_offered} users have one. Enable “Authenticator application” "
+            "under Multi-factor in Clerk's Dashboard."
+        )
+    faults.extend(
+        f"{required} is required of every user, and the import does not send it to all. Make it optional in "
+        "Clerk's Dashboard until everybody has signed in."
+        for required in instance.required_beyond_email_and_password
+    )
+    return faults
+
+
+def rate_of(config: ClerkConfig, rate: float | None) -> float | None:
+    """Requests a second at most: what the operator says (infinity is no limit), or what Clerk documents."""
+    rate = rate or config.documented_rate
+    return None if math.isinf(rate) else rate

@@ -1,0 +1,256 @@
+"""The users to move, as the view `clerk_migration.source` gives them.
+
+The view is the contract: anybody's users table, seen as these columns. `Source` reads it, streaming by
+keyset, and writes `clerk_id` back with the query that belongs to the view (`sql/sources/NAME_link.sql`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiosql
+import asyncpg
+
+from toolkit.database import Connection, queries
+from toolkit.errors import UsageError
+
+_TEXT = ("text", "character varying", "citext", "character")
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "id": (),
+    "email": _TEXT,
+    "email_verified": ("boolean",),
+    "password_digest": _TEXT,
+    "password_hasher": _TEXT,
+    "second_factor": ("boolean",),
+    "totp_cipher": ("bytea",),
+    "totp_nonce": ("bytea",),
+    "totp_secret": _TEXT,
+    "first_name": _TEXT,
+    "last_name": _TEXT,
+    "created_at": ("timestamp with time zone",),
+    "disabled": ("boolean",),
+    "clerk_id": _TEXT,
+}
+"""The view's columns and the types each may have; an id may be of any type that has an order."""
+
+
+class SourceInvalid(UsageError):
+    """The source view is missing, or is not what the import reads."""
+
+
+class CohortInvalid(UsageError):
+    """A cohort's condition is not SQL that the source view can answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceUser:
+    """A row of the source view."""
+
+    id: Any
+    """The key as Postgres gives it (a UUID, an int, …): what the keyset goes by."""
+    email: str | None
+    email_verified: bool
+    password_digest: str | None = field(repr=False)
+    password_hasher: str | None
+    second_factor: bool
+    totp_cipher: bytes | None = field(repr=False)
+    totp_nonce: bytes | None = field(repr=False)
+    totp_secret: str | None = field(repr=False)
+    first_name: str | None
+    last_name: str | None
+    created_at: datetime | None
+    disabled: bool
+    clerk_id: str | None
+    is_duplicate: bool
+    """Another user has the same address, once normalized as Clerk does."""
+
+    @property
+    def external_id(self) -> str:
+        """The id as Clerk keeps it (invariant 1)."""
+        return str(self.id)
+
+    @classmethod
+    def from_record(cls, record: asyncpg.Record) -> "SourceUser":
+        """A row of `first_batch`, `next_batch` or `rows_by_id`; a flag that is NULL counts as the careful answer."""
+        return cls(
+            id=record["id"],
+            email=record["email"],
+            email_verified=bool(record["email_verified"]),
+            password_digest=record["password_digest"],
+            password_hasher=record["password_hasher"],
+            second_factor=record["second_factor"] is not False,
+            totp_cipher=record["totp_cipher"],
+            totp_nonce=record["totp_nonce"],
+            totp_secret=record["totp_secret"],
+            first_name=record["first_name"],
+            last_name=record["last_name"],
+            created_at=record["created_at"],
+            disabled=record["disabled"] is not False,
+            clerk_id=record["clerk_id"],
+            is_duplicate=record["is_duplicate"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Who a run is about. All conditions given must hold; none given means everybody."""
+
+    condition: str = "true"
+    """SQL over the view's columns, from the playbook."""
+    percent: float | None = None
+    """A stable share of all users: whoever is in 1 % is in 10 % too."""
+    emails: tuple[str, ...] | None = None
+    """These addresses, in lower case."""
+
+    def parameters(self) -> dict[str, object]:
+        """The cohort as the queries take it."""
+        return {"percent": self.percent, "emails": None if self.emails is None else list(self.emails)}
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Users of a cohort, and those among them that are in Clerk already."""
+
+    total: int
+    linked: int
+
+    @property
+    def due(self) -> int:
+        """Users that are not in Clerk yet."""
+        return self.total - self.linked
+
+
+class Source:
+    """The source view, over one connection that holds the cohort for the run's time."""
+
+    BATCH = 500
+
+    def __init__(self, connection: Connection, cohort: Cohort) -> None:
+        self._connection = connection
+        self._cohort = cohort
+        self._busy = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, connection: Connection, cohort: Cohort) -> "Source":
+        """Check the view, then prepare the cohort. Changes nothing but temporary objects of the connection.
+
+        Raises SourceInvalid or CohortInvalid.
+        """
+        await check_view(connection)
+        try:
+            # `fetch` and not `execute`: a prepared statement is one statement, whatever the condition holds.
+            await connection.fetch(queries.create_cohort.sql.replace("{condition}", cohort.condition))
+        except (asyncpg.SyntaxOrAccessError, asyncpg.DataError) as error:
+            raise CohortInvalid(
+                f"The cohort's condition `{cohort.condition}` is not valid: {error}"
+            ) from error
+        return cls(connection, cohort)
+
+    async def find_duplicates(self) -> None:
+        """Note, for the run's time, whose address is another user's too. Needed before rows are read."""
+        await self._connection.execute(queries.create_duplicates.sql)
+        await self._connection.execute(queries.analyze_duplicates.sql)
+
+    async def count(self) -> Count:
+        """How many users the cohort has."""
+        record = await queries.count_due(self._connection, **self._cohort.parameters())
+        return Count(record["total"], record["linked"])
+
+    async def missing_emails(self) -> list[str]:
+        """Addresses that the cohort names and nobody has."""
+        wanted = set(self._cohort.emails or ())
+        found = {
+            record["email"] async for record in queries.present_emails(self._connection, emails=list(wanted))
+        }
+        return sorted(wanted - found)
+
+    async def batches(self) -> AsyncIterator[list[SourceUser]]:
+        """Users that are not in Clerk yet, by id, a bounded number at a time."""
+        parameters = {**self._cohort.parameters(), "size": self.BATCH}
+        batch = await self._users(queries.first_batch, **parameters)
+        while batch:
+            yield batch
+            batch = await self._users(queries.next_batch, after=batch[-1].id, **parameters)
+
+    async def due_owners(self, emails: Sequence[str]) -> list[tuple[str, str]]:
+        """Users of the cohort that are not in Clerk and have one of these addresses: external id and address.
+
+        Addresses are normalized as Clerk does, both those given and those that come back.
+        """
+        parameters = self._cohort.parameters()
+        async with self._busy:
+            return [
+                (record["id"], record["email"])
+                async for record in queries.due_owners(self._connection, addresses=list(emails), **parameters)
+            ]
+
+    async def rows(self, ids: Sequence[Any]) -> dict[str, SourceUser]:
+        """These users as they are now, by external id. Users that are gone are not in it."""
+        users = await self._users(queries.rows_by_id, ids=list(ids))
+        return {user.external_id: user for user in users}
+
+    async def _users(self, query: Any, **parameters: object) -> list[SourceUser]:
+        async with self._busy:  # a Postgres connection answers one query at a time
+            return [SourceUser.from_record(record) async for record in query(self._connection, **parameters)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What Clerk was given of a user: the link holds only if the row still says the same (invariants 2, 4)."""
+
+    user: SourceUser
+    clerk_id: str
+
+
+class Links:
+    """The write-back of `clerk_id`, by the query that belongs to the source view."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            loaded = aiosql.from_path(path, "asyncpg", mandatory_parameters=False)
+            self._link: Any = loaded.link
+        except (AttributeError, aiosql.SQLLoadException, aiosql.SQLParseException) as error:
+            raise SourceInvalid(
+                f"{path} must hold one query that begins with `-- name: link`, see sql/sources/ax_link.sql."
+            ) from error
+
+    async def write(self, connection: Connection, sent: Iterable[Sent]) -> set[str]:
+        """Link the users whose row is as it was when it was sent; their external ids come back."""
+        items = list(sent)
+        records = self._link(
+            connection,
+            ids=[item.user.external_id for item in items],
+            clerk_ids=[item.clerk_id for item in items],
+            emails=[item.user.email for item in items],
+            email_verified=[item.user.email_verified for item in items],
+            digests=[item.user.password_digest for item in items],
+            second_factors=[item.user.second_factor for item in items],
+            totp_ciphers=[item.user.totp_cipher for item in items],
+            totp_secrets=[item.user.totp_secret for item in items],
+            disabled=[item.user.disabled for item in items],
+        )
+        return {record["id"] async for record in records}
+
+
+async def check_view(connection: Connection) -> None:
+    """Compare the source view with what the import reads. Raises SourceInvalid, naming every column that is wrong."""
+    found = {record["name"]: record["type"] async for record in queries.source_columns(connection)}
+    if not found:
+        raise SourceInvalid(
+            "The database has no view clerk_migration.source. Run `python -m toolkit migrate --env …` first."
+        )
+    faults = []
+    for name, types in COLUMNS.items():
+        if name not in found:
+            faults.append(f"  {name}: is missing")
+        elif types and found[name] not in types:
+            faults.append(f"  {name}: is {found[name]}, must be {types[0]}")
+    if faults:
+        raise SourceInvalid(
+            "The view clerk_migration.source is not what the import reads:\n"
+            + "\n".join(faults)
+            + "\nMend the view's file (see sql/sources/ax.sql for the contract) and run `python -m toolkit migrate`."
+        )

@@ -1,0 +1,52 @@
+"""TOTP secrets: from AX's cipher to what Clerk takes, base32.
+
+AX keeps the base32 text encrypted with AES-256-GCM, a nonce a row, no associated data. Clerk's TOTP is
+SHA-1, 6 digits, 30 seconds (its description of `totp_secret`), the same as every authenticator app's.
+"""
+
+import base64
+import binascii
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from toolkit.errors import ToolkitError
+
+
+class TotpUnfit(ToolkitError):
+    """The TOTP secret can't be carried over."""
+
+
+class TotpUndecryptable(TotpUnfit):
+    """The cipher does not open with the key that was given, or was tampered with."""
+
+
+class TotpMalformed(TotpUnfit):
+    """What is stored is not a base32 secret."""
+
+
+def decrypt(cipher: bytes, nonce: bytes | None, key: bytes) -> str:
+    """The base32 secret inside `cipher` (AES-256-GCM with its tag at the end).
+
+    Raises TotpUndecryptable or TotpMalformed.
+    """
+    try:
+        secret = AESGCM(key).decrypt(nonce or b"", cipher, None)
+    except (InvalidTag, ValueError) as error:
+        raise TotpUndecryptable("TOTP cipher does not open") from error
+    try:
+        return normalize(secret.decode("ascii"))
+    except UnicodeDecodeError as error:
+        raise TotpMalformed("TOTP secret is not text") from error
+
+
+def normalize(secret: str) -> str:
+    """A base32 secret in upper case, without blanks and padding. Raises TotpMalformed."""
+    compact = secret.replace(" ", "").rstrip("=").upper()
+    try:
+        decoded = base64.b32decode(compact + "=" * (-len(compact) % 8))
+    except binascii.Error as error:
+        raise TotpMalformed("TOTP secret is not base32") from error
+    if not decoded:
+        raise TotpMalformed("TOTP secret is empty")
+    return compact
