@@ -1,0 +1,1 @@
+"""What an operator looks at: progress while a command works, and an account of it at the end."""

@@ -1,0 +1,221 @@
+"""The account at the end of a command: what happened to whom, why, and what to do next."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from toolkit.migration.plan import Reason, State, reason
+from toolkit.migration.preflight import Finding, Report, Survey
+from toolkit.migration.runs import Ended, Status
+from toolkit.report.progress import duration
+
+ROWS = 100
+"""User ids listed for one reason before the rest is only counted; --json has all."""
+
+
+def show_preflight(console: Console, report: Report, environment: str) -> None:
+    """What the import would do."""
+    found = report.survey
+    console.print(
+        _pairs(
+            "The users",
+            {
+                "in the source": report.count.total,
+                "in Clerk already": report.count.linked,
+                "would go over now": found.importable,
+                "would stay": len(found.findings),
+                "users in the Clerk instance": report.clerk_users,
+            },
+        )
+    )
+    _show_survey(console, found)
+    _show_findings(console, found.findings)
+    for fault in report.misfits:
+        console.print(f"[red]The Clerk instance does not fit:[/] {fault}")
+    if report.seconds is not None:
+        console.print(
+            f"At {report.rate:g} requests a second the import takes about {duration(report.seconds)}.",
+            highlight=False,
+        )
+    if report.blocked:
+        console.print("[yellow]Not everybody can go over yet.[/] The others are not held up by them.")
+    else:
+        console.print(f"[green]Nothing is in the way.[/] Next: python -m toolkit import --env {environment}")
+
+
+def preflight_json(report: Report) -> dict[str, object]:
+    """Preflight for programs, with every finding."""
+    return {
+        "users": report.count.total,
+        "linked": report.count.linked,
+        "clerk_users": report.clerk_users,
+        **survey_json(report.survey),
+        "misfits": report.misfits,
+        "rate": report.rate,
+        "seconds": report.seconds,
+        "blocked": report.blocked,
+    }
+
+
+def survey_json(found: Survey) -> dict[str, object]:
+    """A survey for programs, with every finding."""
+    return {
+        "examined": found.examined,
+        "importable": found.importable,
+        "digests": dict(found.digests),
+        "verified": found.verified,
+        "unverified": found.unverified,
+        "second_factor": found.second_factor,
+        "disabled": found.disabled,
+        "findings": [
+            {"user_id": f.user_id, "code": f.reason.code, "state": f.reason.state.value}
+            for f in found.findings
+        ],
+    }
+
+
+def show_dry_run(console: Console, found: Survey) -> None:
+    """What `import --dry-run` found."""
+    _show_survey(console, found)
+    _show_findings(console, found.findings)
+    console.print(
+        f"{found.importable:,} users would go over, {len(found.findings):,} would stay. Nothing was sent.",
+        highlight=False,
+    )
+
+
+def show_import(console: Console, ended: Ended, environment: str) -> None:
+    """What the import did."""
+    tally = ended.tally
+    console.print(
+        _pairs(
+            f"Run {ended.run_id}: {ended.outcome}",
+            {_STATES[state]: tally.states[state] for state in State if tally.states[state]},
+        )
+    )
+    _show_reasons(console, {why: (count, tally.examples[why]) for why, count in tally.reasons.items()})
+    if ended.outcome == "interrupted":
+        console.print(
+            "[yellow]Interrupted.[/] Everything in flight was finished; the same command goes on from here."
+        )
+    elif tally.needs_person:
+        console.print(
+            f"[yellow]Some users need a person.[/] All of them, by id: "
+            f"python -m toolkit status --env {environment} --users"
+        )
+    elif not tally.users:
+        console.print("[green]Nobody was left to import.[/]")
+    else:
+        console.print("[green]Everybody went over.[/]")
+
+
+def show_status(console: Console, status: Status, environment: str) -> None:
+    """Where an environment stands."""
+    rows: dict[str, object] = {
+        "users": status.count.total,
+        "in Clerk (clerk_id set)": status.count.linked,
+        "on legacy": status.count.due,
+        "users in the Clerk instance": "unknown" if status.clerk_users is None else status.clerk_users,
+    }
+    if status.last_run is not None:
+        last = status.last_run
+        rows["last import"] = (
+            f"run {last.id}, {last.started_at:%Y-%m-%d %H:%M:%S %Z}, {last.outcome or 'not ended'}"
+        )
+    console.print(_pairs(f"Environment {environment}", rows))
+    if status.clerk_problem is not None:
+        console.print(f"[yellow]Clerk could not be asked:[/] {status.clerk_problem}")
+    _show_reasons(
+        console,
+        {reason(code): (users, examples) for _, code, users, examples in status.ledger if code is not None},
+    )
+    if status.last_run is not None and status.last_run.outcome is None:
+        console.print(
+            "[yellow]The last import did not end:[/] it still runs, or was killed. Running it again goes on from there."
+        )
+
+
+def status_json(status: Status, environment: str) -> dict[str, object]:
+    """The status for programs."""
+    last = status.last_run
+    return {
+        "environment": environment,
+        "users": status.count.total,
+        "linked": status.count.linked,
+        "legacy": status.count.due,
+        "clerk_users": status.clerk_users,
+        "clerk_problem": status.clerk_problem,
+        "ledger": [
+            {"state": state, "code": code, "users": users, "examples": examples}
+            for state, code, users, examples in status.ledger
+        ],
+        "last_run": last
+        and {
+            "id": last.id,
+            "started_at": last.started_at.isoformat(),
+            "finished_at": last.finished_at and last.finished_at.isoformat(),
+            "outcome": last.outcome,
+            "counts": last.counts,
+        },
+    }
+
+
+_STATES = {
+    State.LINKED: "linked to Clerk",
+    State.REFUSED: "refused: the row is broken",
+    State.HELD: "held on legacy",
+    State.CONFLICT: "in conflict with another Clerk user",
+    State.FAILED: "failed, to be tried again",
+}
+
+
+def _pairs(title: str, rows: Mapping[str, object]) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in rows.items():
+        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+    return table
+
+
+def _show_survey(console: Console, found: Survey) -> None:
+    console.print(
+        _pairs(
+            "\nOf those that would go over",
+            {
+                "with a verified address": found.verified,
+                "with an unverified address": found.unverified,
+                "with a second factor (TOTP)": found.second_factor,
+                "disabled, to be banned": found.disabled,
+                **{f"digest: {digest}": users for digest, users in found.digests.most_common()},
+            },
+        )
+    )
+
+
+def _show_findings(console: Console, findings: list[Finding]) -> None:
+    counts = Counter(finding.reason for finding in findings)
+    listed: dict[Reason, list[str]] = {why: [] for why in counts}
+    for finding in findings:
+        if len(listed[finding.reason]) < ROWS:
+            listed[finding.reason].append(finding.user_id)
+    _show_reasons(console, {why: (counts[why], listed[why]) for why in counts})
+
+
+def _show_reasons(console: Console, reasons: Mapping[Reason, tuple[int, list[str]]]) -> None:
+    """For each reason how many users, what it means, what to do, and whose ids."""
+    if not reasons:
+        return
+    console.print("\n[bold]Not carried over, and why[/]")
+    for why, (count, ids) in sorted(reasons.items(), key=lambda item: (item[0].state, item[0].code)):
+        console.print(f"\n[bold]{count:,}  {why.code}[/]  ({why.state})", highlight=False)
+        told = f"{why.meaning[0].upper()}{why.meaning[1:]}. To do: {why.remedy}."
+        console.print(Padding(escape(told), (0, 0, 0, 3)), highlight=False)
+        more = [f"… and {count - len(ids):,} more"] if count > len(ids) else []
+        for line in (*ids, *more):
+            console.print(f"   {line}", highlight=False, soft_wrap=True)
+    console.print()
