@@ -1,0 +1,156 @@
+"""A database with AX's schema, an emulator, and a run of the import between them."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from argon2 import PasswordHasher, Type
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tests.emulator import Emulator
+from tests.postgres import Server
+from toolkit.clerk import BackendClient, User
+from toolkit.environment import Environment, Playbook
+from toolkit.migration import preflight, runs
+from toolkit.migration.importer import Stop
+from toolkit.migration.ledger import Outcome
+from toolkit.migration.runs import Ended, Selection
+
+TOTP_KEY = bytes(range(32))
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+CHEAP_ARGON2I = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1, type=Type.I)
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+@pytest.fixture(scope="module")
+def emulator(traffic_file: Path) -> Iterator[Emulator]:
+    started = Emulator(traffic_file, "--rate-limit", "off")
+    yield started
+    started.stop()
+
+
+@dataclass
+class World:
+    """AX's users in Postgres, and Clerk."""
+
+    url: str
+    connection: "asyncpg.Connection[asyncpg.Record]"
+    emulator: Emulator
+    settings: dict[str, Any] = field(default_factory=lambda: {"disabled_users": "ban"})
+    source: dict[str, Any] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.url,
+            "CLERK_SECRET_KEY": self.emulator.secret_key,
+            "CLERK_PUBLISHABLE_KEY": self.emulator.publishable_key,
+            "CLERK_API_URL": self.emulator.url,
+            "CLERK_FRONTEND_API_URL": self.emulator.url,
+            "AX_TOTP_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        }
+
+    @property
+    def environment(self) -> Environment:
+        playbook = {"clerk_instance": "development", "import": self.settings, "source": self.source}
+        return Environment("test", Playbook.model_validate(playbook), self.variables)
+
+    async def add(
+        self, email: str | None = "ada@example.com", password: str | None = "correct horse", **columns: Any
+    ) -> str:
+        """A row of AX's users; its id."""
+        row = {
+            "email": email,
+            "hashed_password": CHEAP.hash(password) if password else None,
+            "email_verified_at": datetime(2021, 1, 1, tzinfo=UTC),
+            "created_at": datetime(2020, 2, 3, 4, 5, 6, tzinfo=UTC),
+            **columns,
+        }
+        names, places = ", ".join(row), ", ".join(f"${n}" for n in range(1, len(row) + 1))
+        return str(
+            await self.connection.fetchval(
+                f"INSERT INTO users ({names}) VALUES ({places}) RETURNING id::text",  # noqa: S608
+                *row.values(),
+            )
+        )
+
+    async def add_many(self, users: int) -> list[str]:
+        """Ordinary users with the same password."""
+        digest = CHEAP.hash("correct horse")
+        records = await self.connection.fetch(
+            "INSERT INTO users (email, hashed_password, email_verified_at) "
+            "SELECT 'user' || n || '@example.com', $2, now() FROM generate_series(1, $1) AS n RETURNING id::text",
+            users,
+            digest,
+        )
+        return [record["id"] for record in records]
+
+    async def run(
+        self, *, rate: float | None = float("inf"), stop: Stop | None = None, **selected: Any
+    ) -> Ended:
+        """Import."""
+        return await runs.run_import(
+            self.environment,
+            Selection(**selected),
+            rate=rate,
+            stop=Stop() if stop is None else stop,
+            begun=lambda _: None,
+            seen=self.outcomes.append,
+        )
+
+    async def preflight(self, **selected: Any) -> preflight.Report:
+        return await runs.run_preflight(self.environment, Selection(**selected), float("inf"), lambda _: None)
+
+    def clerk(self) -> BackendClient:
+        return BackendClient(self.environment.clerk, rate=None)
+
+    async def clerk_user(self, user_id: str) -> User | None:
+        async with self.clerk() as clerk:
+            return await clerk.find_user_by_external_id(user_id)
+
+    async def password_works(self, user_id: str, password: str) -> bool:
+        async with self.clerk() as clerk:
+            user = await clerk.find_user_by_external_id(user_id)
+            assert user is not None
+            return await clerk.verify_password(user.id, password)
+
+    async def clerk_id(self, user_id: str) -> str | None:
+        value: str | None = await self.connection.fetchval(
+            "SELECT clerk_id FROM users WHERE id::text = $1", user_id
+        )
+        return value
+
+    async def ledger(self, user_id: str) -> tuple[str, str | None]:
+        record = await self.connection.fetchrow(
+            "SELECT state, error_code FROM clerk_migration.import_ledger WHERE user_id = $1", user_id
+        )
+        assert record is not None
+        return record["state"], record["error_code"]
+
+    def requests(self, operation: str = "POST /v1/users") -> int:
+        """Requests that Clerk got for an operation."""
+        return sum(self.emulator.stats()["requests"].get(operation, {}).values())
+
+
+@pytest.fixture
+async def world(postgres: Server, emulator: Emulator) -> AsyncIterator[World]:
+    emulator.reset()
+    url = postgres.create_database()
+    connection = await asyncpg.connect(url)
+    yield World(url, connection, emulator)
+    await connection.close()
+
+
+def with_totp(secret: str = SECRET) -> dict[str, Any]:
+    """Columns of a user with a second factor, as AX keeps it."""
+    nonce = b"0123456789ab"
+    return {
+        "enabled_2fa": True,
+        "totp_cipher": AESGCM(TOTP_KEY).encrypt(nonce, secret.encode(), None),
+        "nonce": nonce,
+    }

@@ -1,0 +1,287 @@
+"""The commands as an operator meets them: exit codes, messages, and never a traceback."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.migration.conftest import World, with_totp
+
+PLAYBOOK: dict[str, Any] = {
+    "clerk_instance": "development",
+    "confirm": False,
+    "import": {"disabled_users": "ban"},
+}
+
+
+def command(*arguments: str, variables: dict[str, str]) -> "subprocess.Popen[str]":
+    """Start `python -m toolkit …` with nothing but these variables."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "toolkit", *arguments],
+        env={"PATH": os.environ["PATH"], "COLUMNS": "200", **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def run(*arguments: str, variables: dict[str, str]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    process = command(*arguments, variables=variables)
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in out + err
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> str:
+    path = tmp_path / "test.yaml"
+    path.write_text(yaml.safe_dump(PLAYBOOK))
+    return str(path)
+
+
+async def test_import_ends_with_an_account_and_exit_code_0(world: World, playbook: str) -> None:
+    await world.add_many(12)
+    code, out, err = run("import", "--env", playbook, variables=world.variables)
+    assert code == 0, err
+    assert "linked to Clerk" in out
+    assert "12" in out
+    assert "12 of 12" in err
+    assert run("import", "--env", playbook, variables=world.variables)[0] == 0
+
+
+async def test_users_who_need_a_person_make_exit_code_1_and_are_listed(world: World, playbook: str) -> None:
+    broken = await world.add("broken")
+    code, out, _ = run("import", "--env", playbook, variables=world.variables)
+    assert code == 1
+    assert "email_invalid" in out
+    code, out, _ = run("status", "--env", playbook, "--users", variables=world.variables)
+    assert (code, out.split()) == (0, [broken, "refused", "email_invalid"])
+
+
+async def test_events_are_json_lines(world: World, playbook: str) -> None:
+    await world.add_many(3)
+    broken = await world.add("broken")
+    _, out, _ = run("import", "--env", playbook, "--json", variables=world.variables)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert events[0] | {"event": "begun", "due": 4, "limit": 10.0} == events[0]
+    assert {"event": "user", "user_id": broken, "state": "refused", "code": "email_invalid"} in events
+    assert events[-1] | {"event": "ended", "outcome": "finished", "users": 4} == events[-1]
+    assert events[-1]["states"] == {"linked": 3, "refused": 1}
+
+
+async def test_preflight_and_status_speak_json(world: World, playbook: str) -> None:
+    await world.add_many(3)
+    await world.add(**with_totp())
+    code, out, _ = run("preflight", "--env", playbook, "--json", variables=world.variables)
+    found = json.loads(out)
+    assert (code, found["importable"], found["second_factor"], found["blocked"]) == (0, 4, 1, False)
+    run("import", "--env", playbook, variables=world.variables)
+    code, out, _ = run("status", "--env", playbook, "--json", variables=world.variables)
+    told = json.loads(out)
+    assert (code, told["users"], told["linked"], told["legacy"], told["clerk_users"]) == (0, 4, 4, 0, 4)
+    assert told["last_run"]["outcome"] == "finished"
+
+
+async def test_preflight_lists_every_user_that_would_stay(world: World, playbook: str) -> None:
+    broken = [await world.add(f"broken{n}") for n in range(30)]
+    code, out, _ = run("preflight", "--env", playbook, variables=world.variables)
+    assert code == 1
+    assert all(user_id in out for user_id in broken)
+
+
+async def test_no_secret_is_ever_shown(world: World, playbook: str) -> None:
+    """Invariant 8."""
+    await world.add(**with_totp())
+    await world.add("broken@example.com", hashed_password="$argon2id$brokendigest")
+    world.emulator.add_fault({"match": {"path": "/v1/users"}, "times": 1, "status": 503})
+    shown = ""
+    for arguments in (["preflight"], ["import"], ["import", "--json"], ["status"], ["status", "--json"]):
+        _, out, err = run(*arguments, "--env", playbook, variables=world.variables)
+        shown += out + err
+    digests = await world.connection.fetch("SELECT hashed_password FROM users")
+    for secret in (
+        *[record["hashed_password"] for record in digests],
+        world.variables["AX_TOTP_KEY"],
+        "JBSWY3DP",
+    ):
+        assert secret not in shown
+    assert world.emulator.secret_key not in shown
+
+
+async def test_killed_anywhere_and_run_again(world: World, playbook: str) -> None:
+    """Invariant 7: each user once in Clerk, and every one linked."""
+    users = 600
+    await world.add_many(users)
+    world.emulator.settings(latency_ms=20)
+    for _ in range(4):
+        importing = command("import", "--env", playbook, "--rate", "off", variables=world.variables)
+        before = world.emulator.stats()["users"]
+        for _ in range(500):
+            if world.emulator.stats()["users"] > before + 20:
+                break
+            await asyncio.sleep(0.01)
+        importing.kill()
+        importing.communicate()
+    orphans = world.emulator.stats()["users"] - await world.connection.fetchval(
+        "SELECT count(clerk_id) FROM users"
+    )
+    assert orphans >= 0
+    code, out, err = run("import", "--env", playbook, "--rate", "off", variables=world.variables)
+    assert code == 0, out + err
+    assert world.emulator.stats()["users"] == users
+    assert await world.connection.fetchval("SELECT count(DISTINCT clerk_id) FROM users") == users
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_go_on(
+    world: World, playbook: str, number: signal.Signals
+) -> None:
+    await world.add_many(500)
+    importing = command("import", "--env", playbook, "--rate", "50", variables=world.variables)
+    for _ in range(500):
+        if world.emulator.stats()["users"] > 5:
+            break
+        await asyncio.sleep(0.02)
+    begun = time.monotonic()
+    importing.send_signal(number)
+    out, err = importing.communicate(timeout=30)
+    assert time.monotonic() - begun < 10
+    assert importing.returncode == 130
+    assert "goes on from here" in out
+    assert "Traceback" not in err
+    assert world.emulator.stats()["users"] == await world.connection.fetchval(
+        "SELECT count(clerk_id) FROM users"
+    )
+
+
+def without(variables: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name not in names}
+
+
+@pytest.mark.parametrize("action", ["preflight", "import"])
+@pytest.mark.parametrize(
+    ("change", "code", "told"),
+    [
+        ({"DATABASE_URL": ""}, 2, "DATABASE_URL"),
+        ({"DATABASE_URL": "mysql://localhost/ax"}, 2, "postgresql://"),
+        ({"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/ax"}, 1, "127.0.0.1:1/ax"),
+        ({"DATABASE_URL": "postgresql://postgres@127.0.0.1:port/ax"}, 1, "malformed"),
+        ({"CLERK_SECRET_KEY": ""}, 2, "CLERK_SECRET_KEY"),
+        ({"CLERK_SECRET_KEY": "hunter2"}, 2, "CLERK_SECRET_KEY"),
+        ({"CLERK_SECRET_KEY": "sk_live_" + "x" * 40, "CLERK_PUBLISHABLE_KEY": ""}, 2, "production"),
+        ({"CLERK_SECRET_KEY": "sk_test_" + "x" * 40}, 1, "CLERK_SECRET_KEY"),
+        ({"CLERK_API_URL": "http://127.0.0.1:1"}, 1, "127.0.0.1:1"),
+        ({"CLERK_API_URL": "not an address"}, 2, "CLERK_API_URL"),
+        ({"AX_TOTP_KEY": "short"}, 2, "AX_TOTP_KEY"),
+    ],
+)
+async def test_wrong_configuration_is_named_and_nothing_is_done(
+    world: World, playbook: str, action: str, change: dict[str, str], code: int, told: str
+) -> None:
+    await world.add_many(3)
+    got, out, err = run(action, "--env", playbook, variables={**world.variables, **change})
+    assert (got, told in err) == (code, True), out + err
+    assert "hunter2" not in err
+    assert world.emulator.stats()["users"] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("clerk_instance: [", "not valid YAML"),
+        ("just words", "mapping"),
+        ("clerk_instance: sometimes", "clerk_instance"),
+        ("{clerk_instance: development, clerk: x}", "clerk"),
+        ("{clerk_instance: development, source: {view: nowhere.sql}}", "nowhere.sql"),
+        ("{clerk_instance: development, import: {rate: -1}}", "import.rate"),
+    ],
+)
+def test_a_playbook_that_does_not_fit_is_named(tmp_path: Path, content: str, told: str) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(content)
+    code, _, err = run("status", "--env", str(path), variables={})
+    assert (code, told in err) == (2, True), err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["import"],
+        ["import", "--env", "nowhere"],
+        ["import", "--env", "prod", "--percent", "0"],
+        ["import", "--env", "prod", "--percent", "101"],
+        ["import", "--env", "prod", "--limit", "0"],
+        ["import", "--env", "prod", "--rate", "fast"],
+        ["import", "--env", "prod", "--rate", "nan"],
+        ["import", "--env", "prod", "--cohort", "staff", "--percent", "5"],
+        ["import", "--env", "prod", "ada@example.com"],
+        ["import", "--env", "prod", "--oops"],
+        ["migrate", "--env", "prod", "--oops"],
+        ["oops"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+    code, _, err = run(*arguments, variables={})
+    assert code == 2, err
+    assert err
+
+
+async def test_an_environment_that_asks_needs_yes_without_a_terminal(world: World, tmp_path: Path) -> None:
+    """Invariant 11."""
+    await world.add_many(1)
+    path = tmp_path / "careful.yaml"
+    path.write_text(yaml.safe_dump(PLAYBOOK | {"confirm": True}))
+    code, _, err = run("import", "--env", str(path), variables=world.variables)
+    assert (code, "--yes" in err) == (2, True)
+    assert world.emulator.stats()["users"] == 0
+    assert run("import", "--env", str(path), "--yes", variables=world.variables)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("DROP VIEW clerk_migration.source", "migrate"),
+        (
+            "CREATE OR REPLACE VIEW clerk_migration.source AS SELECT 1 AS id",
+            "email: is missing",
+        ),
+        (
+            "CREATE VIEW clerk_migration.source AS SELECT id, 1 AS email, true AS email_verified FROM users",
+            "email: is integer, must be text",
+        ),
+    ],
+)
+async def test_a_source_view_that_does_not_fit_is_named(
+    world: World, playbook: str, statement: str, told: str
+) -> None:
+    await world.connection.execute("DROP VIEW clerk_migration.source CASCADE")
+    if "DROP" not in statement:
+        await world.connection.execute(statement)
+    for action in ("preflight", "import", "status"):
+        code, _, err = run(action, "--env", playbook, variables=world.variables)
+        assert (code, told in err) == (2, True), err
+
+
+def test_every_command_has_help() -> None:
+    for arguments in (
+        [],
+        ["migrate"],
+        ["preflight"],
+        ["import"],
+        ["status"],
+        ["sandbox"],
+        ["sandbox", "start"],
+    ):
+        code, out, _ = run(*arguments, "--help", variables={})
+        assert code == 0
+        assert "Usage: python -m toolkit" in out

@@ -1,0 +1,65 @@
+"""Preflight says what the import would do."""
+
+from datetime import UTC, datetime
+
+from tests.integration.migration.conftest import World, with_totp
+
+
+async def test_users_are_counted(world: World) -> None:
+    await world.add_many(5)
+    await world.add("unverified@example.com", email_verified_at=None)
+    await world.add("totp@example.com", **with_totp())
+    await world.add("disabled@example.com", disabled_at=datetime.now(UTC))
+    found = await world.preflight()
+    survey = found.survey
+    assert (found.count.total, found.count.linked, survey.importable) == (8, 0, 8)
+    assert (survey.verified, survey.unverified, survey.second_factor, survey.disabled) == (7, 1, 1, 1)
+    assert survey.digests == {"argon2id m=8,t=1,p=1": 8}
+    assert not found.blocked
+
+
+async def test_it_foretells_what_the_import_does(world: World) -> None:
+    await world.add_many(5)
+    await world.add("broken")
+    await world.add("twin@example.com")
+    await world.add("TWIN@example.com")
+    await world.add("held@example.com", enabled_2fa=True)
+    taken = await world.add("taken@example.com")
+    async with world.clerk() as clerk:
+        await clerk.create_user(email_address="Taken@example.com", password="a stranger's password")
+    found = await world.preflight()
+    assert found.blocked
+    foretold = {f.user_id: (f.reason.state.value, f.reason.code) for f in found.survey.findings}
+    await world.run()
+    records = await world.connection.fetch(
+        "SELECT user_id, state, error_code FROM clerk_migration.import_ledger WHERE state <> 'linked'"
+    )
+    assert foretold == {r["user_id"]: (r["state"], r["error_code"]) for r in records}
+    assert foretold[taken] == ("conflict", "email_taken")
+    assert found.survey.importable == await world.connection.fetchval("SELECT count(clerk_id) FROM users")
+
+
+async def test_it_changes_nothing(world: World) -> None:
+    await world.add_many(3)
+    before = await world.connection.fetch("SELECT * FROM users ORDER BY id")
+    await world.preflight()
+    assert await world.connection.fetch("SELECT * FROM users ORDER BY id") == before
+    assert await world.connection.fetchval("SELECT count(*) FROM clerk_migration.runs") == 0
+    assert world.emulator.stats()["users"] == 0
+
+
+async def test_instance_settings_that_do_not_fit_are_named(world: World) -> None:
+    await world.add(**with_totp())
+    world.emulator.settings(authenticator_app=False, password=False)
+    found = await world.preflight()
+    assert found.blocked
+    told = " ".join(found.misfits)
+    assert "Authenticator application" in told
+
+
+async def test_the_time_is_told_at_the_rate(world: World) -> None:
+    await world.add_many(30)
+    found = await world.preflight()
+    assert found.seconds is None
+    found.rate = 10
+    assert found.seconds == 3

@@ -1,0 +1,46 @@
+"""A users table of another shape is imported with two SQL files and no Python."""
+
+import asyncpg
+import bcrypt
+import pytest
+
+from tests.integration.migration.conftest import World
+from tests.postgres import Server
+from toolkit import paths, schema
+
+FILES = paths.ROOT / "tests" / "integration" / "sources"
+
+
+async def test_integer_ids_bcrypt_digests_and_one_name_column(
+    world: World, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit.migration.source.Source.BATCH", 50)
+    world.url = postgres.create_database(migrated=False)
+    world.source = {
+        "view": str(FILES / "accounts.sql"),
+        "link": str(FILES / "accounts_link.sql"),
+        "migrations": [str(paths.SQL / "expand" / "toolkit")],
+    }
+    source = world.environment.playbook.source
+    await world.connection.close()
+    world.connection = await asyncpg.connect(world.url)
+    await world.connection.execute((FILES / "accounts_schema.sql").read_text())
+    schema.apply(world.url, source.migrations, source.view)
+    digest = bcrypt.hashpw(b"her password", bcrypt.gensalt(4)).decode()
+    for number in range(1, 121):  # more than two batches, so that the keyset goes by the integer id
+        await world.connection.execute(
+            "INSERT INTO accounts (login, confirmed, pw_hash, full_name) VALUES ($1, true, $2, $3)",
+            f"user{number}@example.com",
+            digest,
+            "Ada King Lovelace",
+        )
+
+    ended = await world.run()
+
+    assert ended.tally.as_json()["states"] == {"linked": 120}
+    user = await world.clerk_user("100")
+    assert user is not None
+    assert (user.first_name, user.last_name) == ("Ada", "King Lovelace")
+    assert await world.password_works("100", "her password")
+    linked = await world.connection.fetchval("SELECT clerk_user_id FROM accounts WHERE account_no = 100")
+    assert linked == user.id

@@ -1,0 +1,207 @@
+"""The source views and their write-back: the contract, kept by AX's table and by a differently shaped one."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiosql
+import asyncpg
+import pytest
+
+from tests.postgres import Server
+from toolkit import paths, schema
+from toolkit.sandbox.seed import MIGRATIONS
+
+SOURCES = Path(__file__).parent.parent / "sources"
+CONTRACT = {
+    "email": ("text", "character varying"),
+    "email_verified": ("boolean",),
+    "password_digest": ("text", "character varying"),
+    "password_hasher": ("text",),
+    "second_factor": ("boolean",),
+    "totp_cipher": ("bytea",),
+    "totp_nonce": ("bytea",),
+    "totp_secret": ("text",),
+    "first_name": ("text",),
+    "last_name": ("text",),
+    "created_at": ("timestamp with time zone",),
+    "disabled": ("boolean",),
+    "clerk_id": ("text",),
+}
+ARGON2 = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaA"
+BCRYPT = "$2b$04$" + "a" * 53
+
+
+@dataclass
+class Source:
+    """A users table behind its view, with one user."""
+
+    connection: "asyncpg.Connection[asyncpg.Record]"
+    link: Any
+    table: str
+
+    async def row(self) -> asyncpg.Record:
+        record = await self.connection.fetchrow("SELECT * FROM clerk_migration.source")
+        assert record is not None
+        return record
+
+    async def write_back(self, row: asyncpg.Record) -> list[str]:
+        """Link the user as the row said it; the ids that were linked."""
+        records = self.link(
+            self.connection,
+            ids=[str(row["id"])],
+            clerk_ids=["user_1"],
+            emails=[row["email"]],
+            email_verified=[row["email_verified"]],
+            digests=[row["password_digest"]],
+            second_factors=[row["second_factor"]],
+            totp_ciphers=[row["totp_cipher"]],
+            totp_secrets=[row["totp_secret"]],
+            disabled=[row["disabled"]],
+        )
+        return [record["id"] async for record in records]
+
+
+@pytest.fixture(params=["ax", "accounts"])
+async def source(request: pytest.FixtureRequest, postgres: Server) -> AsyncIterator[Source]:
+    url = postgres.create_database(migrated=False)
+    connection = await asyncpg.connect(url)
+    migrations: Sequence[Path] = MIGRATIONS
+    if request.param == "ax":
+        folder, table, digest = paths.SQL / "sources", "users", ARGON2
+        insert = (
+            "INSERT INTO users (email, hashed_password, email_verified_at, enabled_2fa, totp_cipher, nonce, "
+            "first_name, last_name) VALUES ('Ada@example.com', $1, now(), true, 'c', 'n', 'Ada', 'Lovelace')"
+        )
+    else:
+        folder, table, digest, migrations = SOURCES, "accounts", BCRYPT, MIGRATIONS[1:2]
+        await connection.execute((folder / "accounts_schema.sql").read_text())
+        insert = (
+            "INSERT INTO accounts (login, confirmed, pw_hash, full_name) "
+            "VALUES ('Ada@example.com', true, $1, 'Ada King Lovelace')"
+        )
+    schema.apply(url, migrations, folder / f"{request.param}.sql")
+    await connection.execute(insert, digest)
+    queries = aiosql.from_path(folder / f"{request.param}_link.sql", "asyncpg")
+    yield Source(connection, queries.link, table)
+    await connection.close()
+
+
+async def test_the_view_has_the_columns_and_types_of_the_contract(source: Source) -> None:
+    columns = await source.connection.fetch(
+        "SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute "
+        "WHERE attrelid = 'clerk_migration.source'::regclass ORDER BY attnum"
+    )
+    assert [column["name"] for column in columns] == ["id", *CONTRACT]
+    assert all(column["type"] in CONTRACT[column["name"]] for column in columns[1:])
+
+
+async def test_the_view_shows_the_user(source: Source) -> None:
+    row = await source.row()
+    assert row["email"] == "Ada@example.com"
+    assert (row["email_verified"], row["disabled"], row["clerk_id"]) == (True, False, None)
+    assert row["first_name"] == "Ada"
+    assert row["last_name"] in ("Lovelace", "King Lovelace")
+    if source.table == "users":
+        assert (row["password_digest"], row["password_hasher"]) == (ARGON2, "argon2id")
+        assert (row["second_factor"], row["totp_cipher"], row["totp_nonce"]) == (True, b"c", b"n")
+    else:
+        assert (row["password_digest"], row["password_hasher"]) == (BCRYPT, "bcrypt")
+        assert (row["second_factor"], row["totp_cipher"], row["totp_nonce"]) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("digest", "hasher"),
+    [
+        (ARGON2, "argon2id"),
+        (ARGON2.replace("argon2id", "argon2i"), "argon2i"),
+        (ARGON2.replace("argon2id", "argon2d"), None),
+        ("5f4dcc3b5aa765d61d8327deb882cf99", None),
+        ("", None),
+        (None, None),
+    ],
+)
+async def test_the_hasher_follows_from_the_digest(
+    postgres: Server, digest: str | None, hasher: str | None
+) -> None:
+    connection = await asyncpg.connect(postgres.create_database())
+    await connection.execute("INSERT INTO users (email, hashed_password) VALUES ('a', $1)", digest)
+    assert await connection.fetchval("SELECT password_hasher FROM clerk_migration.source") == hasher
+    await connection.close()
+
+
+async def test_a_row_that_stands_as_it_was_sent_is_linked_once(source: Source) -> None:
+    """Invariant 1."""
+    row = await source.row()
+    assert await source.write_back(row) == [str(row["id"])]
+    assert (await source.row())["clerk_id"] == "user_1"
+    assert await source.write_back(row) == []
+
+
+CHANGES = {
+    "users": [
+        "email = 'ada@example.com'",
+        "hashed_password = 'changed'",
+        "hashed_password = NULL",
+        "email_verified_at = NULL",
+        "enabled_2fa = false",
+        "totp_cipher = 'changed'",
+        "totp_cipher = NULL",
+        "disabled_at = now()",
+        "clerk_id = 'user_2'",
+    ],
+    "accounts": [
+        "login = 'ada@example.com'",
+        "pw_hash = 'changed'",
+        "pw_hash = NULL",
+        "confirmed = false",
+        "status = 'closed'",
+        "clerk_user_id = 'user_2'",
+    ],
+}
+
+
+async def test_a_row_that_changed_since_it_was_sent_is_not_linked(source: Source) -> None:
+    """Invariants 2 and 4: the newest password wins, and so does the newest second factor."""
+    row = await source.row()
+    for change in CHANGES[source.table]:
+        transaction = source.connection.transaction()
+        await transaction.start()
+        await source.connection.execute(f"UPDATE {source.table} SET {change}")  # noqa: S608
+        before = await source.row()
+        assert await source.write_back(row) == [], change
+        assert await source.row() == before, change
+        await transaction.rollback()
+
+
+async def test_a_row_that_is_gone_is_not_linked(source: Source) -> None:
+    row = await source.row()
+    await source.connection.execute(f"DELETE FROM {source.table}")  # noqa: S608
+    assert await source.write_back(row) == []
+
+
+async def test_the_write_back_finds_its_rows_by_key(source: Source) -> None:
+    text = "gen_random_uuid(), n::text, 'x'" if source.table == "users" else "n, n::text, 'x'"
+    columns = "id, email, hashed_password" if source.table == "users" else "account_no, login, pw_hash"
+    await source.connection.execute(
+        f"INSERT INTO {source.table} ({columns}) "  # noqa: S608
+        f"{'OVERRIDING SYSTEM VALUE ' if source.table == 'accounts' else ''}"
+        f"SELECT {text} FROM generate_series(10, 20000) AS n"
+    )
+    await source.connection.execute(f"ANALYZE {source.table}")
+    row = await source.row()
+    values = {
+        "ids": [str(row["id"])],
+        "clerk_ids": ["user_1"],
+        "emails": ["a"],
+        "email_verified": [True],
+        "digests": ["x"],
+        "second_factors": [True],
+        "totp_ciphers": [b"x"],
+        "disabled": [True],
+    }
+    names = source.link.parameters
+    plan = await source.connection.fetch(f"EXPLAIN {source.link.sql}", *(values[name] for name in names))
+    assert any("Index Scan" in line["QUERY PLAN"] for line in plan)
+    assert not any("Seq Scan" in line["QUERY PLAN"] for line in plan)

@@ -1,0 +1,21 @@
+-- The table `accounts` as the import reads it; sql/sources/ax.sql explains the columns.
+
+DROP VIEW IF EXISTS clerk_migration.source;
+
+CREATE VIEW clerk_migration.source AS
+SELECT
+    account_no AS id,
+    login AS email,
+    confirmed AS email_verified,
+    pw_hash AS password_digest,
+    CASE WHEN pw_hash ~ '^\$2[abxy]?\$' THEN 'bcrypt' END AS password_hasher,
+    false AS second_factor,
+    NULL::bytea AS totp_cipher,
+    NULL::bytea AS totp_nonce,
+    NULL::text AS totp_secret,
+    nullif(split_part(full_name, ' ', 1), '') AS first_name,
+    nullif(substr(full_name, length(split_part(full_name, ' ', 1)) + 2), '') AS last_name,
+    registered AT TIME ZONE 'UTC' AS created_at,
+    status = 'closed' AS disabled,
+    clerk_user_id AS clerk_id
+FROM accounts;
