@@ -61,7 +61,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON t
 def selection_options(command: Command) -> Command:
     """Whom a run is about."""
     for option in (
-        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N users."),
+        click.option(
+            "--limit",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Send N users at most; rows that cannot go over do not count.",
+        ),
         click.argument("more_emails", nargs=-1, metavar="[EMAIL]..."),
         click.option(
             "--only",
@@ -239,6 +244,8 @@ async def _import(
     def begun(run: Begun) -> None:
         started.append(run)
         meter.count_requests = run.count_requests
+        pace = f", {run.limit:g} requests a second at most" if run.limit else ""
+        progress.say(f"Run {run.run_id}: {run.count.due:,} users are due{pace}.")
         progress.event("begun", {"run": run.run_id, "due": run.count.due, "limit": run.limit})
 
     def seen(outcome: Outcome) -> None:
@@ -254,7 +261,7 @@ async def _import(
                 progress.show(meter, total, started[0].limit)
             await asyncio.sleep(0.2)
 
-    with _soft_stop(stop):
+    with _soft_stop(stop, progress):
         shown = asyncio.create_task(show())
         try:
             return await runs.run_import(environment, selection, rate=rate, stop=stop, begun=begun, seen=seen)
@@ -265,7 +272,7 @@ async def _import(
 
 
 @contextmanager
-def _soft_stop(stop: Stop) -> Iterator[None]:
+def _soft_stop(stop: Stop, progress: View) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) stops softly, the second at once: the import may be killed anywhere."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -276,7 +283,7 @@ def _soft_stop(stop: Stop) -> Iterator[None]:
             task.cancel()
             return
         stop()
-        click.echo("Stopping: what is in flight is finished first. Ctrl-C again stops at once.", err=True)
+        progress.say("Stopping: what is in flight is finished first. Ctrl-C again stops at once.")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)

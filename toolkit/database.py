@@ -67,28 +67,29 @@ def database_errors(url: str) -> Iterator[None]:
             f"No connection to Postgres at {address(url)}: {str(error) or 'no answer'}. "
             "Check that it runs and that DATABASE_URL names it. What was done so far is kept; run the same command again."
         ) from error
-    except (ValueError, asyncpg.ClientConfigurationError) as error:
-        if (
-            isinstance(error, asyncpg.ClientConfigurationError)
-            or "DSN" in str(error)
-            or "port" in str(error).lower()
-        ):
-            raise DatabaseUnreachable(
-                "DATABASE_URL is malformed. Example: postgresql://user:password@host:5432/database "
-                "(characters such as @ / : in a password are written %40 %2F %3A)."
-            ) from error
-        raise
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseFailed(f"Postgres at {address(url)} said: {error}") from error
+
+
+@contextmanager
+def _address_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, asyncpg.ClientConfigurationError) as error:
+        raise DatabaseUnreachable(
+            "DATABASE_URL is malformed. Example: postgresql://user:password@host:5432/database "
+            "(characters such as @ / : in a password are written %40 %2F %3A)."
+        ) from error
 
 
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[Connection]:
     """A connection of one's own. Raises DatabaseUnreachable, NotMigrated or DatabaseFailed."""
     with database_errors(url):
-        connection = await asyncpg.connect(
-            url, timeout=CONNECT_SECONDS, server_settings={"application_name": APPLICATION}
-        )
+        with _address_errors():
+            connection = await asyncpg.connect(
+                url, timeout=CONNECT_SECONDS, server_settings={"application_name": APPLICATION}
+            )
         try:
             yield connection
         finally:

@@ -45,10 +45,11 @@ SET LOCAL search_path TO DEFAULT;
 -- name: compare_tables()
 -- The tables made aside, column by column, and whether the database has the like.
 WITH existing AS (
-    SELECT c.oid, c.relname
+    SELECT DISTINCT ON (c.relname) c.oid, c.relname
     FROM pg_class AS c
     INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid
     WHERE c.relkind IN ('r', 'p') AND n.nspname = any(current_schemas(false))
+    ORDER BY c.relname, array_position(current_schemas(false), n.nspname)
 )
 
 SELECT

@@ -15,6 +15,8 @@ SELECT * FROM clerk_migration.source WHERE {condition};
 
 -- name: create_duplicates#
 -- Users whose address is another one's too once Clerk has normalized it: one identity cannot be two accounts.
+-- It sorts all addresses once, which a statement_timeout made for an application would not let it.
+SET statement_timeout = 0;
 CREATE TEMPORARY TABLE duplicates AS
 SELECT id
 FROM (
@@ -23,9 +25,8 @@ FROM (
     WHERE email IS NOT NULL
 ) AS addresses
 WHERE holders > 1;
-
--- name: analyze_duplicates#
 ANALYZE duplicates;
+RESET statement_timeout;
 
 -- name: first_batch(percent, emails, size)
 -- The first users of the cohort that are not in Clerk yet, by id.

@@ -31,14 +31,15 @@ class NotCarried(ToolkitError):
 class Carrier:
     """Brings rows into Clerk.
 
-    `origin` goes into each new user's private metadata, so that a run's users can be told apart.
+    The names of the environment and the run go into each new user's private metadata.
     Every method may raise NotCarried, or a ClerkError that is not about this user alone
     (unreachable, rate limited, wrong key, quota).
     """
 
-    def __init__(self, clerk: BackendClient, origin: dict[str, object]) -> None:
+    def __init__(self, clerk: BackendClient, environment: str, run_id: int) -> None:
         self._clerk = clerk
-        self._origin = origin
+        self._environment = environment
+        self._run_id = run_id
 
     async def carry(self, user: SourceUser, create: Create) -> str:
         """Create the user in Clerk, or find the one that an earlier attempt created; the Clerk user id."""
@@ -50,6 +51,8 @@ class Carrier:
             found = await self._clerk.find_user_by_external_id(user.external_id)
             if found is None:
                 raise NotCarried(REASONS["email_taken"]) from None
+            if not self._is_the_same(found, user):
+                raise NotCarried(REASONS["external_id_taken"]) from None
             return await self.renew(found.id, user, create)
         except FeatureNotAvailable as error:
             raise NotCarried(REASONS["ban_not_available"] if create.banned else reason(error.code)) from error
@@ -76,6 +79,17 @@ class Carrier:
         except ResourceNotFound:
             return
 
+    def _is_the_same(self, found: User, user: SourceUser) -> bool:
+        """Whether a Clerk user with the row's external ID is the row's.
+
+        Ids such as 1, 2, 3 are in every database: it must have the address as well, or have been brought here from
+        this environment, so that only the address has changed since.
+        """
+        wanted = normalize_email(_address(user))
+        if any(normalize_email(email.email_address) == wanted for email in found.email_addresses):
+            return True
+        return (found.private_metadata or {}).get("migration_environment") == self._environment
+
     async def _create(self, user: SourceUser, create: Create) -> User:
         return await self._clerk.create_user(
             external_id=user.external_id,
@@ -88,7 +102,7 @@ class Carrier:
             skip_password_requirement=user.password_digest is None,
             totp_secret=create.totp_secret,
             created_at=user.created_at,
-            private_metadata=self._origin,
+            private_metadata={"migration_environment": self._environment, "migration_run": self._run_id},
             banned=create.banned,
             skip_legal_checks=True,
         )

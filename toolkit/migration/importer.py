@@ -134,11 +134,15 @@ class Importer:
         """Import everybody who is due. Raises ImportStopped, or what Clerk's refusal of the key raises."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                sent = 0
                 async for user in self._due():
                     decided = plan(user, self._policy)
                     if isinstance(decided, Skip):
                         self._settle(Outcome.not_linked(user, decided.reason))
+                    elif sent == self._limit:
+                        break
                     else:
+                        sent += 1
                         await self._clerk.ready()
                         tasks.create_task(self._import(user, decided))
         except BaseExceptionGroup as group:
@@ -148,14 +152,12 @@ class Importer:
         return self.tally
 
     async def _due(self) -> AsyncIterator[SourceUser]:
-        """Who is due, until the limit or the stop, and no faster than the ledger is written."""
-        begun = 0
+        """Who is due, until the stop, and no faster than the ledger is written."""
         async for batch in self._source.batches():
             for user in batch:
                 await self._ledger.room()
-                if self._stop or begun == self._limit:
+                if self._stop:
                     return
-                begun += 1
                 yield user
 
     async def _import(self, user: SourceUser, create: Create) -> None:

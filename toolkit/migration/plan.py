@@ -110,6 +110,12 @@ _REASONS = (
         "find out whose it is; delete that Clerk user or change the address",
     ),
     Reason(
+        "external_id_taken",
+        State.CONFLICT,
+        "a Clerk user has this row's id as its external ID, but another address, and did not come from here",
+        "check that this Clerk instance belongs to this database; if it does, correct that Clerk user's external ID",
+    ),
+    Reason(
         "clerk_id_taken",
         State.CONFLICT,
         "the Clerk user with this external ID is linked to another row",

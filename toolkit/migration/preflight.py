@@ -82,14 +82,14 @@ class Report:
 async def survey(
     source: Source, policy: Policy, *, limit: int | None = None, seen: Callable[[int], None] = lambda _: None
 ) -> Survey:
-    """Decide about everybody who is due (at most `limit`); `seen` is told how many after each batch."""
+    """Decide about everybody who is due, until `limit` would go over; `seen` is told how many after each batch."""
     result = Survey()
     async for batch in source.batches():
-        for user in batch if limit is None else batch[: limit - result.examined]:
+        for user in batch:
+            if result.importable == limit:
+                return result
             result.count(user, policy)
         seen(result.examined)
-        if result.examined == limit:
-            break
     return result
 
 

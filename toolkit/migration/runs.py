@@ -35,7 +35,7 @@ class Selection:
     percent: float | None = None
     emails: tuple[str, ...] = ()
     limit: int | None = None
-    """Users at most."""
+    """Users that are sent at most; rows that can't go over do not count."""
 
     def resolve(self, environment: Environment) -> Cohort:
         """The cohort with its condition from the playbook. Raises CohortUnknown."""
@@ -171,7 +171,7 @@ async def run_import(
         options = {**selection.as_json(), "rate": limit, "instance": instance.id}
         run_id = await importer.begin(connection, environment.name, options)
         begun(Begun(run_id, count, limit, lambda: clerk.limiter.started))
-        carrier = Carrier(clerk, {"migration": {"environment": environment.name, "run": run_id}})
+        carrier = Carrier(clerk, environment.name, run_id)
         async with Ledger(pool, links, run_id) as ledger:
             work = Importer(
                 source, clerk, carrier, ledger, policy, limit=selection.limit, seen=seen, stop=stop

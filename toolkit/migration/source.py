@@ -152,7 +152,6 @@ class Source:
     async def find_duplicates(self) -> None:
         """Note, for the run's time, whose address is another user's too. Needed before rows are read."""
         await self._connection.execute(queries.create_duplicates.sql)
-        await self._connection.execute(queries.analyze_duplicates.sql)
 
     async def count(self) -> Count:
         """How many users the cohort has."""

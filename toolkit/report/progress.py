@@ -79,8 +79,11 @@ class View(Protocol):
     def show(self, meter: Meter, total: int, limit: float | None) -> None:
         """Called often; shows as often as is good."""
 
+    def say(self, text: str) -> None:
+        """Something that people want to know."""
+
     def event(self, name: str, content: Mapping[str, object]) -> None:
-        """Something happened that programs want to know."""
+        """Something that programs want to know."""
 
 
 class Bar:
@@ -111,6 +114,10 @@ class Bar:
             self._task = self._progress.add_task("Importing", total=total, detail="")
         self._progress.update(self._task, completed=meter.done, detail=describe(meter, total, limit))
 
+    def say(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._progress.console.print(text, highlight=False)
+
     def event(self, name: str, content: Mapping[str, object]) -> None:
         """Events are for programs."""
 
@@ -135,6 +142,10 @@ class Lines:
             self._console.print(
                 f"{meter.done:,} of {total:,}  {describe(meter, total, limit)}", highlight=False
             )
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        self._console.print(text, highlight=False)
 
     def event(self, name: str, content: Mapping[str, object]) -> None:
         """Events are for programs."""
@@ -169,6 +180,9 @@ class Events:
                 "seconds_left": None if remaining is None else round(remaining),
             },
         )
+
+    def say(self, text: str) -> None:
+        """Programs get events."""
 
     def event(self, name: str, content: Mapping[str, object]) -> None:
         """Write the event."""

@@ -23,7 +23,7 @@ async def test_a_user_arrives_with_password_address_and_history(world: World) ->
     assert (user.first_name, user.last_name) == ("Ada", "Lovelace")
     assert [e.verified for e in user.email_addresses] == [True]
     assert datetime.fromtimestamp(user.created_at / 1000, UTC) == datetime(2020, 2, 3, 4, 5, 6, tzinfo=UTC)
-    assert user.private_metadata == {"migration": {"environment": "test", "run": ended.run_id}}
+    assert user.private_metadata == {"migration_environment": "test", "migration_run": ended.run_id}
     assert await world.password_works(user_id, "her password")
     assert not await world.password_works(user_id, "another")
     assert await world.ledger(user_id) == ("linked", None)
@@ -247,6 +247,31 @@ async def test_somebody_elses_address_is_a_conflict(world: World) -> None:
     await world.run()
     assert await world.clerk_id(user_id) is None
     assert await world.ledger(user_id) == ("conflict", "email_taken")
+
+
+async def test_somebody_elses_external_id_is_a_conflict(world: World) -> None:
+    """Invariants 1 and 10: ids may be the same in two databases; nobody's password is overwritten."""
+    user_id = await world.add("ada@example.com")
+    async with world.clerk() as clerk:
+        stranger = await clerk.create_user(
+            external_id=user_id, email_address="stranger@example.com", password="a stranger's password"
+        )
+        await world.run()
+        assert await clerk.verify_password(stranger.id, "a stranger's password")
+    assert await world.clerk_id(user_id) is None
+    assert await world.ledger(user_id) == ("conflict", "external_id_taken")
+
+
+async def test_an_address_changed_between_two_runs_is_the_one_in_clerk(world: World) -> None:
+    """Invariant 7: brought over by a run that was killed before the link."""
+    user_id = await world.add("old@example.com")
+    await world.run()
+    await world.connection.execute("UPDATE users SET clerk_id = NULL, email = 'new@example.com'")
+    await world.run()
+    user = await world.clerk_user(user_id)
+    assert user is not None
+    assert await world.clerk_id(user_id) == user.id
+    assert [e.email_address for e in user.email_addresses] == ["new@example.com"]
 
 
 async def test_a_clerk_user_linked_to_another_row_is_a_conflict_for_that_row_alone(world: World) -> None:

@@ -73,6 +73,14 @@ async def test_a_limit_ends_the_run_and_the_next_goes_on(world: World) -> None:
     assert len(await linked(world)) == 20
 
 
+async def test_rows_that_cannot_go_over_do_not_use_up_the_limit(world: World) -> None:
+    for number in range(20):
+        await world.add(f"broken{number}")
+    await world.add_many(5)
+    await world.run(limit=5)
+    assert len(await linked(world)) == 5
+
+
 async def test_a_dry_run_sends_nothing(world: World) -> None:
     await world.add_many(10)
     await world.add("broken")

@@ -170,14 +170,13 @@ def test_an_index_waits_for_open_transactions_and_nobody_for_the_index(
     while schema.rollback_last(migrated, MIGRATIONS) != migration:
         pass
     second.execute("SET statement_timeout = '1s'")
-    with psycopg.connect(migrated) as open_transaction:
+    with ThreadPoolExecutor() as pool, psycopg.connect(migrated) as open_transaction:
         open_transaction.execute("INSERT INTO users (email, hashed_password) VALUES ('a', 'x')")
-        with ThreadPoolExecutor() as pool:
-            applied = pool.submit(apply, migrated)
-            await_waiting(second)
-            second.execute("INSERT INTO users (email, hashed_password) VALUES ('b', 'x')")
-            open_transaction.commit()
-            assert applied.result()[0] == migration
+        applied = pool.submit(apply, migrated)
+        await_waiting(second)
+        second.execute("INSERT INTO users (email, hashed_password) VALUES ('b', 'x')")
+        open_transaction.commit()
+        assert applied.result()[0] == migration
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The source views and their write-back: the contract, kept by AX's table and by a differently shaped one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class Source:
     connection: "asyncpg.Connection[asyncpg.Record]"
     link: Any
     table: str
+    url: str
 
     async def row(self) -> asyncpg.Record:
         record = await self.connection.fetchrow("SELECT * FROM clerk_migration.source")
@@ -84,7 +86,7 @@ async def source(request: pytest.FixtureRequest, postgres: Server) -> AsyncItera
     schema.apply(url, migrations, folder / f"{request.param}.sql")
     await connection.execute(insert, digest)
     queries = aiosql.from_path(folder / f"{request.param}_link.sql", "asyncpg")
-    yield Source(connection, queries.link, table)
+    yield Source(connection, queries.link, table, url)
     await connection.close()
 
 
@@ -173,6 +175,22 @@ async def test_a_row_that_changed_since_it_was_sent_is_not_linked(source: Source
         assert await source.write_back(row) == [], change
         assert await source.row() == before, change
         await transaction.rollback()
+
+
+async def test_a_change_under_way_is_waited_for_and_wins(source: Source) -> None:
+    """Invariant 4: the write-back meets a password change that is not committed yet."""
+    row = await source.row()
+    other = await asyncpg.connect(source.url)
+    change = other.transaction()
+    await change.start()
+    await other.execute(f"UPDATE {source.table} SET {CHANGES[source.table][1]}")  # noqa: S608
+    linking = asyncio.create_task(source.write_back(row))
+    await asyncio.sleep(0.2)
+    assert not linking.done()
+    await change.commit()
+    assert await linking == []
+    assert (await source.row())["clerk_id"] is None
+    await other.close()
 
 
 async def test_a_row_that_is_gone_is_not_linked(source: Source) -> None:
