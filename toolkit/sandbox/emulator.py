@@ -5,7 +5,7 @@ import http.client
 import json
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import psutil
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT
-from toolkit.sandbox.postgres import check_port_is_free
+from toolkit.sandbox.processes import check_port_is_free, wait_until
 
 MODULE = "toolkit.sandbox.clerk"
 
@@ -75,18 +75,13 @@ class Emulator:
 
     def stop(self) -> None:
         """Stop the emulator; nothing when it does not run. Raises EmulatorFailed."""
-        process = self._process()
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
-            try:
-                process.wait(STOP_SECONDS)
-            except psutil.TimeoutExpired as error:
-                raise EmulatorFailed(f"The Clerk emulator, process {process.pid}, does not end.") from error
+        for end in (psutil.Process.terminate, psutil.Process.kill):
+            if process := self._process():
+                with suppress(psutil.NoSuchProcess):
+                    end(process)
+                wait_until(lambda: not self.is_running, STOP_SECONDS)
+        if process := self._process():
+            raise EmulatorFailed(f"The Clerk emulator, process {process.pid}, does not end.")
 
     def remove(self) -> None:
         """Delete the state of an emulator that is stopped."""
@@ -126,21 +121,21 @@ class Emulator:
         return process if MODULE in command and str(self._state) in command else None
 
     def _await_answer(self, process: "subprocess.Popen[bytes]") -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            if process.poll() is not None:
-                raise EmulatorFailed(f"The Clerk emulator ended at once:\n{self._last_words()}")
-            try:
-                self.count_users()
-            except EmulatorFailed:
-                if time.monotonic() > deadline:
-                    process.kill()
-                    raise EmulatorFailed(
-                        f"The Clerk emulator does not answer after {START_SECONDS} s:\n{self._last_words()}"
-                    ) from None
-                time.sleep(0.05)
-            else:
-                return
+        ended_or_answers = wait_until(lambda: process.poll() is not None or self._answers(), START_SECONDS)
+        if process.poll() is not None:
+            raise EmulatorFailed(f"The Clerk emulator ended at once:\n{self._last_words()}")
+        if not ended_or_answers:
+            process.kill()
+            raise EmulatorFailed(
+                f"The Clerk emulator does not answer after {START_SECONDS} s:\n{self._last_words()}"
+            )
+
+    def _answers(self) -> bool:
+        try:
+            self.count_users()
+        except EmulatorFailed:
+            return False
+        return True
 
     def _last_words(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])

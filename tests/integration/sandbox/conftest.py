@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import psycopg
@@ -69,22 +70,31 @@ def kill(sandbox: Sandbox) -> None:
     psutil.wait_procs(processes, timeout=10)
 
 
+@contextmanager
+def closed_folder() -> Iterator[Path]:
+    """A folder that nobody else may enter, as `mktemp -d` makes them.
+
+    Not pytest's own: each run of pytest on this machine closes the folder above those to other users.
+    """
+    with TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True) as path:
+        yield Path(path).resolve()
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder for a sandbox, which is `state.folder()` and is stopped at the end."""
-    tmp_path.chmod(0o700)
-    path = tmp_path.resolve() / "sandbox"
-    monkeypatch.setenv("SANDBOX_DIR", str(path))
-    yield path
-    monkeypatch.setenv("SANDBOX_DIR", str(path))
-    lifecycle.stop()
+    with closed_folder() as parent:
+        monkeypatch.setenv("SANDBOX_DIR", str(parent / "sandbox"))
+        yield parent / "sandbox"
+        monkeypatch.setenv("SANDBOX_DIR", str(parent / "sandbox"))
+        lifecycle.stop()
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def shared() -> Iterator[Sandbox]:
     """A running sandbox that the tests of a module share."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("SANDBOX_DIR", str(tmp_path_factory.mktemp("shared").resolve()))
+    with closed_folder() as folder, pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("SANDBOX_DIR", str(folder))
         yield lifecycle.start()
         lifecycle.stop()
 

@@ -10,16 +10,23 @@ import psutil
 import psycopg
 import pytest
 
-from toolkit.sandbox.postgres import PortInUse, Postgres, PostgresFailed
+from tests.integration.sandbox.conftest import closed_folder
+from toolkit.sandbox.postgres import Postgres, PostgresFailed
+from toolkit.sandbox.processes import PortInUse
 from toolkit.sandbox.state import free_ports
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Postgres]:
-    tmp_path.chmod(0o700)
-    server = Postgres(tmp_path.resolve() / "postgres", next(free_ports()), "s3cret")
-    yield server
-    server.stop()
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """A server that the tests share; each starts it, whether it runs or not."""
+    with closed_folder() as folder:
+        server = new_server(folder)
+        yield server
+        server.stop()
+
+
+def new_server(folder: Path) -> Postgres:
+    return Postgres(folder / "postgres", next(free_ports()), "s3cret")
 
 
 def run(server: Postgres, statement: str) -> list[tuple[object, ...]]:
@@ -40,11 +47,11 @@ def kill(server: Postgres) -> None:
 
 def test_data_survive_a_stop(server: Postgres) -> None:
     server.start()
-    run(server, "CREATE TABLE kept AS SELECT 1")
+    run(server, "CREATE TABLE stopped AS SELECT 1")
     server.stop()
     assert not server.is_running
     server.start()
-    assert run(server, "TABLE kept") == [(1,)]
+    assert run(server, "TABLE stopped") == [(1,)]
 
 
 def test_committed_data_survive_a_kill(server: Postgres) -> None:
@@ -82,6 +89,7 @@ def test_a_stranger_with_the_same_process_id_is_left_alone(server: Postgres) -> 
 
 
 def test_a_port_that_is_taken_is_named(server: Postgres) -> None:
+    server.stop()
     with (
         socket.create_server(("127.0.0.1", server.port)),
         pytest.raises(PortInUse, match=f"Port {server.port} "),
@@ -90,19 +98,34 @@ def test_a_port_that_is_taken_is_named(server: Postgres) -> None:
     server.start()
 
 
-def test_a_start_that_was_killed_in_the_middle_is_begun_again(server: Postgres) -> None:
+def test_a_start_that_was_killed_in_the_middle_is_begun_again() -> None:
     """Invariant 7."""
-    (server.folder / "data.unfinished" / "base").mkdir(parents=True)
+    with closed_folder() as folder:
+        server = new_server(folder)
+        (server.folder / "data.unfinished" / "base").mkdir(parents=True)
+        server.start()
+        assert run(server, "SELECT 1") == [(1,)]
+        server.stop()
+
+
+def test_a_folder_that_was_closed_again_does_not_keep_it_from_stopping(server: Postgres) -> None:
     server.start()
-    assert run(server, "SELECT 1") == [(1,)]
+    server.folder.parent.chmod(0o700)
+    server.stop()
+    assert not server.is_running
+    server.start()
+    assert server.is_running
 
 
 def test_a_server_that_does_not_start_shows_its_log(server: Postgres) -> None:
     server.start()
     server.stop()
-    (server.data / "postgresql.auto.conf").write_text("shared_buffers = 'plenty'\n")
+    wrong = server.data / "postgresql.auto.conf"
+    wrong.write_text("shared_buffers = 'plenty'\n")
     with pytest.raises(PostgresFailed, match='invalid value for parameter "shared_buffers": "plenty"'):
         server.start()
+    wrong.write_text("")
+    server.start()
 
 
 def test_it_wants_the_password_and_answers_on_this_machine_alone(server: Postgres) -> None:

@@ -1,13 +1,14 @@
 """The source views and their write-back: the contract, kept by AX's table and by a differently shaped one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiosql
 import asyncpg
+import psycopg
 import pytest
 
 from tests.postgres import Server
@@ -65,28 +66,45 @@ class Source:
         return [record["id"] async for record in records]
 
 
-@pytest.fixture(params=["ax", "accounts"])
-async def source(request: pytest.FixtureRequest, postgres: Server) -> AsyncIterator[Source]:
-    url = postgres.create_database(migrated=False)
-    connection = await asyncpg.connect(url)
-    migrations: Sequence[Path] = MIGRATIONS
+@dataclass(frozen=True)
+class Prepared:
+    """A migrated database with no users, and the statement that makes one, with the digest for `$1`."""
+
+    url: str
+    table: str
+    link: Path
+    insert: str
+    digest: str
+
+
+@pytest.fixture(scope="module", params=["ax", "accounts"])
+def prepared(request: pytest.FixtureRequest, postgres: Server) -> Prepared:
     if request.param == "ax":
-        folder, table, digest = paths.SQL / "sources", "users", ARGON2
         insert = (
             "INSERT INTO users (email, hashed_password, email_verified_at, enabled_2fa, totp_cipher, nonce, "
             "first_name, last_name) VALUES ('Ada@example.com', $1, now(), true, 'c', 'n', 'Ada', 'Lovelace')"
         )
-    else:
-        folder, table, digest, migrations = SOURCES, "accounts", BCRYPT, MIGRATIONS[1:2]
-        await connection.execute((folder / "accounts_schema.sql").read_text())
-        insert = (
-            "INSERT INTO accounts (login, confirmed, pw_hash, full_name) "
-            "VALUES ('Ada@example.com', true, $1, 'Ada King Lovelace')"
+        return Prepared(
+            postgres.create_database(), "users", paths.SQL / "sources/ax_link.sql", insert, ARGON2
         )
-    schema.apply(url, migrations, folder / f"{request.param}.sql")
-    await connection.execute(insert, digest)
-    queries = aiosql.from_path(folder / f"{request.param}_link.sql", "asyncpg")
-    yield Source(connection, queries.link, table, url)
+    insert = (
+        "INSERT INTO accounts (login, confirmed, pw_hash, full_name) "
+        "VALUES ('Ada@example.com', true, $1, 'Ada King Lovelace')"
+    )
+    url = postgres.create_database(migrated=False)
+    with psycopg.connect(url) as connection:
+        connection.execute((SOURCES / "accounts_schema.sql").read_text())
+    schema.apply(url, MIGRATIONS[1:2], SOURCES / "accounts.sql")
+    return Prepared(url, "accounts", SOURCES / "accounts_link.sql", insert, BCRYPT)
+
+
+@pytest.fixture
+async def source(prepared: Prepared) -> AsyncIterator[Source]:
+    connection = await asyncpg.connect(prepared.url)
+    await connection.execute(f"DELETE FROM {prepared.table}")  # noqa: S608
+    await connection.execute(prepared.insert, prepared.digest)
+    link = aiosql.from_path(prepared.link, "asyncpg").link
+    yield Source(connection, link, prepared.table, prepared.url)
     await connection.close()
 
 

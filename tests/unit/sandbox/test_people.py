@@ -31,7 +31,7 @@ BROKEN = {
 
 @pytest.fixture(scope="module")
 def crowd() -> Sequence[Person]:
-    return list(people(2000, 7, KEY))
+    return list(people(1000, 7, KEY))
 
 
 def of(crowd: Sequence[Person], kind: Kind) -> list[Person]:
@@ -46,11 +46,11 @@ def normalized(email: str) -> str:
 
 
 def test_the_same_seed_gives_the_same_people(crowd: Sequence[Person]) -> None:
-    assert list(people(2000, 7, KEY)) == crowd
+    assert list(people(1000, 7, KEY)) == crowd
 
 
 def test_another_seed_gives_other_people(crowd: Sequence[Person]) -> None:
-    others = list(people(2000, 8, KEY))
+    others = list(people(1000, 8, KEY))
     for value in ("id", "password", "hashed_password"):
         assert {getattr(person, value) for person in others}.isdisjoint(
             {getattr(person, value) for person in crowd}
@@ -58,7 +58,7 @@ def test_another_seed_gives_other_people(crowd: Sequence[Person]) -> None:
 
 
 def test_another_key_changes_the_ciphers_alone(crowd: Sequence[Person]) -> None:
-    others = list(people(2000, 7, bytes(32)))
+    others = list(people(1000, 7, bytes(32)))
     assert [replace(person, totp_cipher=None) for person in others] == [
         replace(person, totp_cipher=None) for person in crowd
     ]
@@ -80,8 +80,8 @@ def test_very_few_people_are_all_sound() -> None:
 
 def test_every_kind_of_sound_person_occurs(crowd: Sequence[Person]) -> None:
     kinds = Counter(person.kind for person in crowd)
-    assert kinds[Kind.ORDINARY] > 1700
-    assert all(kinds[kind] > 5 for kind in Kind if kind not in BROKEN)
+    assert kinds[Kind.ORDINARY] > 850
+    assert all(kinds[kind] > 3 for kind in Kind if kind not in BROKEN)
 
 
 def test_passwords_fit_their_digests(crowd: Sequence[Person]) -> None:
@@ -170,9 +170,9 @@ def test_people_are_believable(crowd: Sequence[Person]) -> None:
         "HANGUL",
         "THAI",
     } <= scripts
-    assert sum(person.email != person.email.lower() for person in crowd) > 100
-    assert sum("+" in person.email for person in crowd) > 50
-    assert sum(person.email.endswith(f"@{STAFF_DOMAIN}") for person in crowd) > 10
+    assert sum(person.email != person.email.lower() for person in crowd) > 50
+    assert sum("+" in person.email for person in crowd) > 20
+    assert sum(person.email.endswith(f"@{STAFF_DOMAIN}") for person in crowd) > 5
     assert all(person.email_verified_at is None for person in of(crowd, Kind.UNVERIFIED))
     assert all(person.disabled_at for person in of(crowd, Kind.DISABLED))
     assert all(person.email_verified_at and not person.disabled_at for person in of(crowd, Kind.ORDINARY))
