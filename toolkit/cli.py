@@ -55,6 +55,7 @@ environment_option = click.option(
     metavar="NAME",
     help="The environment: a playbook in playbooks/ (sandbox, demo, prod), or a path to one.",
 )
+yes_option = click.option("--yes", is_flag=True, help="Do not ask before beginning.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
 
 
@@ -138,8 +139,9 @@ cli.add_command(sandbox)
 @environment_option
 @click.option("--status", "action", flag_value="status", help="List the migrations and which are applied.")
 @click.option("--rollback", "action", flag_value="rollback", help="Take the last migration back.")
+@yes_option
 @json_option
-def migrate(environment: Environment, action: str | None, as_json: bool) -> None:
+def migrate(environment: Environment, action: str | None, yes: bool, as_json: bool) -> None:
     """Prepare the database: AX's baseline is adopted, what both systems need side by side is added.
 
     Safe on a live database: each step waits for a lock two seconds at most, and may be run again.
@@ -161,6 +163,11 @@ def migrate(environment: Environment, action: str | None, as_json: bool) -> None
                 click.echo(f"{mark}  {migration.id}")
         return
     if action == "rollback":
+        if not yes:
+            _confirm(
+                environment,
+                f"Take back the last migration of the database {address(url)}, with what it holds?",
+            )
         taken_back = schema.rollback_last(url, source.migrations)
         done = [taken_back] if taken_back else []
     else:
@@ -205,7 +212,7 @@ def preflight(environment: Environment, rate: float | None, as_json: bool, **sel
 @selection_options
 @rate_option
 @click.option("--dry-run", is_flag=True, help="Decide about everybody and say so, but send nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask before beginning.")
+@yes_option
 @json_option
 def import_(
     environment: Environment, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **selected: Any
@@ -220,8 +227,12 @@ def import_(
     selection = _selection(**selected)
     if dry_run:
         _dry_run(environment, selection, as_json)
-    if not yes and environment.playbook.confirm:
-        _confirm(environment)
+    if not yes:
+        where, clerk = address(environment.database_url), environment.clerk
+        _confirm(
+            environment,
+            f"Import users of the database {where} into the Clerk {clerk.instance_type} instance at {clerk.api_url}?",
+        )
     progress = view(Console(stderr=True), as_json=as_json)
     with progress:
         ended = run(_import(environment, selection, rate, progress))
@@ -254,21 +265,22 @@ async def _import(
             user = {"user_id": outcome.user_id, "state": outcome.state.value, "code": outcome.reason.code}
             progress.event("user", user)
 
-    async def show() -> None:
+    def show() -> None:
+        for run in started:
+            progress.show(meter, min(run.count.due, selection.limit or run.count.due), run.limit)
+
+    async def keep_showing() -> None:
         while True:
-            if started:
-                total = min(started[0].count.due, selection.limit or started[0].count.due)
-                progress.show(meter, total, started[0].limit)
+            show()
             await asyncio.sleep(0.2)
 
     with _soft_stop(stop, progress):
-        shown = asyncio.create_task(show())
+        shown = asyncio.create_task(keep_showing())
         try:
             return await runs.run_import(environment, selection, rate=rate, stop=stop, begun=begun, seen=seen)
         finally:
             shown.cancel()
-            if started:
-                progress.show(meter, meter.done, started[0].limit)
+            show()
 
 
 @contextmanager
@@ -303,19 +315,16 @@ def _dry_run(environment: Environment, selection: Selection, as_json: bool) -> N
     sys.exit(1 if found.blocked else 0)
 
 
-def _confirm(environment: Environment) -> None:
-    where = address(environment.database_url)
-    clerk = environment.clerk
+def _confirm(environment: Environment, question: str) -> None:
+    """Ask, where the playbook wants it (invariant 11). Raises UsageError without a terminal, Abort on a no."""
+    if not environment.playbook.confirm:
+        return
     if not sys.stdin.isatty():
         raise UsageError(
-            f"The playbook of {environment.name!r} wants to be asked before an import, and there is no terminal. "
+            f"The playbook of {environment.name!r} wants to be asked first, and there is no terminal. "
             "Say --yes if you mean it."
         )
-    click.confirm(
-        f"Import users of the database {where} into the Clerk {clerk.instance_type} instance at {clerk.api_url}?",
-        abort=True,
-        err=True,
-    )
+    click.confirm(question, abort=True, err=True)
 
 
 @cli.command()

@@ -25,6 +25,19 @@ queries: Any = aiosql.from_path(QUERIES, "asyncpg")
 """The named queries; aiosql makes the methods when it reads the files, so they have no static type."""
 
 
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.TooManyConnectionsError,
+)
+"""What asyncpg raises when there is no connection, or none any more."""
+
+
 class DatabaseUnreachable(ToolkitError):
     """No connection to Postgres."""
 
@@ -40,7 +53,11 @@ class NotMigrated(ToolkitError):
 def address(url: str) -> str:
     """The URL's host and database, without user and password, for messages."""
     parts = urlsplit(url)
-    return f"{parts.hostname or 'local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""  # it is not a number; connecting will say so
+    return f"{parts.hostname or 'a local socket'}{port}{parts.path}"
 
 
 @contextmanager
@@ -62,12 +79,17 @@ def database_errors(url: str) -> Iterator[None]:
         raise DatabaseFailed(
             f"The user in DATABASE_URL may not do that at {address(url)}: {error}. Grant it, or use the tables' owner."
         ) from error
-    except (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError) as error:
+    except _LOST as error:
         raise DatabaseUnreachable(
             f"No connection to Postgres at {address(url)}: {str(error) or 'no answer'}. "
             "Check that it runs and that DATABASE_URL names it. What was done so far is kept; run the same command again."
         ) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except asyncpg.QueryCanceledError as error:
+        raise DatabaseFailed(
+            f"Postgres at {address(url)} ended a statement: {error}. Give the user in DATABASE_URL a longer "
+            "statement_timeout (ALTER ROLE … SET statement_timeout), then run the same command again."
+        ) from error
+    except asyncpg.PostgresError as error:
         raise DatabaseFailed(f"Postgres at {address(url)} said: {error}") from error
 
 

@@ -208,7 +208,4 @@ def _with_sandbox(variables: Mapping[str, str]) -> Mapping[str, str]:
     try:
         return {**variables, **sandbox_variables()}
     except ToolkitError as error:
-        raise VariableInvalid(
-            f"No database and no Clerk for the sandbox: {error} "
-            "Start it with `python -m toolkit sandbox start`."
-        ) from error
+        raise VariableInvalid(f"No database and no Clerk for the sandbox. {error}") from error
