@@ -38,6 +38,10 @@ class Emulator:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def settings(self, **changes: Any) -> dict[str, Any]:
         """The settings, after these changes."""
         return dict(self._control("POST", "settings", changes))
@@ -94,3 +98,17 @@ def check_conformance(traffic: Path) -> str | None:
         [sys.executable, str(CONFORM), str(traffic)], capture_output=True, text=True, check=False
     )
     return None if checked.returncode == 0 else checked.stdout[-4000:] + checked.stderr[-2000:]
+
+
+def answer_faults(traffic: Path) -> list[str]:
+    """What Clerk's description says against the answers alone: for traffic whose requests are wrong on purpose."""
+    checked = subprocess.run(
+        [sys.executable, str(CONFORM), str(traffic), "--json"], capture_output=True, text=True, check=False
+    )
+    operations = json.loads(checked.stdout)["operations"]
+    return [
+        f"{operation}: {fault}"
+        for operation, found in operations.items()
+        for fault in found["faults"]
+        if fault != "no such operation" and not fault.startswith("request:")
+    ]

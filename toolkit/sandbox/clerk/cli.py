@@ -5,16 +5,18 @@ import base64
 import re
 import signal
 import socket
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import click
 import uvloop
 from aiohttp import web
+from pydantic import ValidationError
 
 from toolkit.sandbox.clerk.instance import Instance
 from toolkit.sandbox.clerk.server import application
-from toolkit.sandbox.clerk.settings import REQUESTS, Settings
+from toolkit.sandbox.clerk.settings import MOST_LATENCY_MS, REQUESTS, Settings
 from toolkit.sandbox.clerk.store import Store
 
 SECRET_KEY = "sk_test_" + "sandbox" * 6
@@ -31,7 +33,10 @@ class Latency(click.ParamType[float]):
         match = _LATENCY.fullmatch(str(value))
         if match is None:
             self.fail(f"{value!r} is not a time such as 100ms or 1.5s.", param, ctx)
-        return float(match[1]) * (1000 if match[2] == "s" else 1)
+        milliseconds = float(match[1]) * (1000 if match[2] == "s" else 1)
+        if milliseconds > MOST_LATENCY_MS:
+            self.fail(f"{value} is more than a minute.", param, ctx)
+        return milliseconds
 
 
 @click.command()
@@ -73,10 +78,12 @@ def clerk(
     publishable_key = publishable_key or "pk_test_" + base64.b64encode(f"{host}:{port}$".encode()).decode()
     settings = Settings.model_validate({"rate_limit": rate_limit, "latency_ms": latency})
     try:
-        store = Store(state)
-    except Exception as error:
-        raise click.ClickException(f"Cannot keep the state in {state}: {error}.") from error
-    instance = Instance(store, settings, secret_key, publishable_key)
+        instance = Instance(Store(state), settings, secret_key, publishable_key)
+    except (sqlite3.Error, ValidationError) as error:
+        why = str(error).splitlines()[0]
+        raise click.ClickException(
+            f"Cannot keep the state in {state}: {why}. Choose another --state file, or end the emulator that has it."
+        ) from error
     url = f"http://{host}:{port}"
     for name, value in (
         ("CLERK_SECRET_KEY", secret_key),

@@ -28,6 +28,7 @@ def routes() -> list[web.RouteDef]:
         web.delete("/_sandbox/faults", clear_faults),
         web.get("/_sandbox/traffic", get_traffic),
         web.post("/_sandbox/reset", reset),
+        web.route("*", "/_sandbox/{path:.*}", no_such_path),
     ]
 
 
@@ -58,6 +59,7 @@ async def change_settings(request: web.Request) -> web.Response:
     given = await _read_object(request)
     settings = _validate(Settings, {**instance.settings.model_dump(), **given})
     instance.change_settings(settings)
+    await instance.store.written()
     return _json(settings.model_dump())
 
 
@@ -90,8 +92,15 @@ async def get_traffic(request: web.Request) -> web.StreamResponse:
 
 async def reset(request: web.Request) -> web.Response:
     """Forget everything; the settings are those of the start again."""
-    request.app[INSTANCE].reset()
+    instance = request.app[INSTANCE]
+    instance.reset()
+    await instance.store.written()
     return _json({})
+
+
+async def no_such_path(request: web.Request) -> web.Response:
+    """Say that there is nothing there."""
+    return web.json_response({"error": f"There is no {request.method} {request.path}."}, status=404)
 
 
 async def _read_object(request: web.Request) -> dict[str, object]:

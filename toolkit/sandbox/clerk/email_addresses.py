@@ -4,7 +4,7 @@ from toolkit.sandbox.clerk import errors
 from toolkit.sandbox.clerk.instance import Answer, Call, Instance
 from toolkit.sandbox.clerk.parameters import Body
 from toolkit.sandbox.clerk.resources import show_email
-from toolkit.sandbox.clerk.store import Email, User, new_id, now_ms
+from toolkit.sandbox.clerk.store import Email, User, new_id, normalize_email, now_ms
 from toolkit.sandbox.clerk.users import check_email
 
 _CREATE = frozenset(
@@ -24,7 +24,7 @@ async def create_email_address(instance: Instance, call: Call) -> Answer:
     now = now_ms()
     status = "verified" if body.flag("verified") else "unverified"
     email = Email(new_id("idn"), address.strip().lower(), status, now, now)
-    if any(other.email_address == email.email_address for other in user.emails):
+    if any(normalize_email(other.email_address) == normalize_email(address) for other in user.emails):
         raise errors.exists("email_address")
     user.emails.append(email)
     if body.flag("primary") or len(user.emails) == 1:
@@ -42,8 +42,9 @@ async def update_email_address(instance: Instance, call: Call) -> Answer:
     """PATCH /v1/email_addresses/{email_address_id}."""
     body = Body(call.body, _UPDATE)
     user, email = _find(instance, call)
-    if "verified" in body:
-        email.status = "verified" if body.flag("verified") else "unverified"
+    was_verified = email.status == "verified"
+    if body.flag("verified", default=was_verified) != was_verified:
+        email.status = "unverified" if was_verified else "verified"
     if body.flag("primary"):
         user.primary_email_address_id = email.id
     email.updated_at = now_ms()
@@ -55,6 +56,8 @@ async def delete_email_address(instance: Instance, call: Call) -> Answer:
     """DELETE /v1/email_addresses/{email_address_id}."""
     user, email = _find(instance, call)
     user.emails.remove(email)
+    if not user.emails and not user.username:
+        raise errors.last_identification()
     if user.primary_email_address_id == email.id:
         user.primary_email_address_id = user.emails[0].id if user.emails else None
     _save(instance, user)

@@ -1,5 +1,6 @@
 """Clerk's refusals, with the codes and texts of its error catalogue."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -12,15 +13,20 @@ class Refusal(Exception):
     message: str
     long_message: str
     param: str | None = None
+    names: tuple[str, ...] = ()
+    """Parameters, where it is about several."""
     headers: dict[str, str] = field(default_factory=dict)
 
     def entry(self) -> dict[str, object]:
         """As an entry of `errors`."""
+        meta: dict[str, object] = {"param_name": self.param} if self.param else {}
+        if self.names:
+            meta["names"] = self.names
         return {
             "code": self.code,
             "message": self.message,
             "long_message": self.long_message,
-            "meta": {"param_name": self.param} if self.param else {},
+            "meta": meta,
         }
 
 
@@ -108,6 +114,47 @@ def wrong_type(param: str, wanted: str) -> Refusal:
 def missing(param: str) -> Refusal:
     """The parameter is required."""
     return Refusal(422, "form_param_missing", "is missing", f"{param} must be included.", param)
+
+
+def data_missing(names: Sequence[str]) -> Refusal:
+    """What the instance wants of every user is not all there."""
+    told = " ".join(f'"{name}"' for name in names)
+    return Refusal(
+        422,
+        "form_data_missing",
+        "missing data",
+        f"[{told}] data doesn't match user requirements set for this instance",
+        names=tuple(names),
+    )
+
+
+def missing_beside(param: str, other: str) -> Refusal:
+    """The parameter is required because the other is there."""
+    return Refusal(
+        422,
+        "form_conditional_param_missing",
+        "is missing",
+        f"`{param}` is required when `{other}` is present.",
+        param,
+    )
+
+
+def disallowed_beside(param: str, other: str) -> Refusal:
+    """The parameter may not be there because the other is."""
+    return Refusal(
+        422,
+        "form_conditional_param_disallowed",
+        "is not allowed",
+        f"`{param}` isn't allowed when `{other}` is present.",
+        param,
+    )
+
+
+def duplicate_values(param: str) -> Refusal:
+    """The list holds the same value twice."""
+    return Refusal(
+        422, "form_param_duplicate", "duplicate values", f"{param} contains duplicate values", param
+    )
 
 
 def value_invalid(param: str, value: object = None) -> Refusal:
@@ -259,6 +306,16 @@ def quota_exceeded(most: int) -> Refusal:
     """The instance takes no more users."""
     return Refusal(
         403, "user_quota_exceeded", "user quota exceeded", f"You have reached your limit of {most} users."
+    )
+
+
+def last_identification() -> Refusal:
+    """Without it the user could not be identified any more."""
+    return Refusal(
+        400,
+        "identification_deletion_failed",
+        "Deletion failed",
+        "You cannot delete your last identification.",
     )
 
 

@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Match(BaseModel):
@@ -34,6 +34,12 @@ class Fault(BaseModel):
     """Answer this instead of doing it."""
     drop: Literal["before", "after"] | None = None
     """Close the connection without an answer, before or after the effect."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> "Fault":
+        if not (self.latency_ms or self.status or self.drop):
+            raise ValueError("says nothing to go wrong: give status, latency_ms or drop")
+        return self
 
 
 _ANSWERS: dict[int, tuple[str, str]] = {

@@ -1,5 +1,6 @@
 """The query parameters of user lists, as conditions on the store."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from toolkit.sandbox.clerk.store import Store, Value, normalize_email
 
 MOST = 500
 MOST_VALUES = 100
+_LARGEST = (1 << 63) - 1
+_INTEGER = re.compile(r"-?[0-9]{1,30}")
 _COLUMNS = {
     "created_at": "created_at",
     "updated_at": "json_extract(record, '$.updated_at')",
@@ -27,7 +30,7 @@ _TIMES = {
         ("last_active_at", _COLUMNS["last_active_at"]),
         ("last_sign_in_at", _COLUMNS["last_sign_in_at"]),
     )
-    for side, comparison in (("before", "<"), ("after", ">"))
+    for side, comparison in (("before", "<"), ("after", ">"), ("since", ">="))
 }
 _LISTS = (
     "email_address",
@@ -37,10 +40,11 @@ _LISTS = (
     "phone_number",
     "web3_wallet",
     "organization_id",
+    "provider_user_id",
 )
 _TEXTS = ("query", "email_address_query", "phone_number_query", "username_query", "name_query")
-_IGNORED = ("provider", "provider_user_id", "last_active_at_since", "paginated")
-_PAGING = ("limit", "offset", "order_by", "starting_after")
+_ELSEWHERE = ("limit", "offset", "order_by", "starting_after", "provider")
+"""Read by read_page, or of no meaning without another."""
 
 Query = Sequence[tuple[str, str]]
 Condition = tuple[str, tuple[Value, ...]]
@@ -60,9 +64,10 @@ class Page:
 def read_page(store: Store, query: Query) -> Page:
     """limit, offset, order_by and starting_after. Raises Refusal."""
     limit = read_integer(query, "limit", default=10, least=1, most=MOST)
-    offset = read_integer(query, "offset", default=0, least=0, most=None)
+    offset = read_integer(query, "offset", default=0, least=0)
     order_by = _first(query, "order_by") or "-created_at"
-    name, descending = order_by.lstrip("+-"), order_by.startswith("-")
+    descending = order_by.startswith("-")
+    name = order_by.removeprefix("-" if descending else "+")
     if name not in _COLUMNS:
         raise errors.value_invalid("order_by", order_by)
     direction = "DESC" if descending else "ASC"
@@ -91,12 +96,12 @@ def read_filters(query: Query) -> Condition:
             conditions.append(_text_condition(name, value))
         elif name in _TIMES:
             expression, comparison = _TIMES[name]
-            conditions.append((f"{expression} {comparison} ?", (read_integer(query, name, 0, 0, None),)))
+            conditions.append((f"{expression} {comparison} ?", (read_integer(query, name, 0, 0),)))
         elif name == "banned":
             if value not in ("true", "false"):
                 raise errors.value_invalid("banned", value)
             conditions.append(("json_extract(record, '$.banned') = ?", (int(value == "true"),)))
-        elif name not in (*_IGNORED, *_PAGING):
+        elif name not in _ELSEWHERE:
             raise errors.unknown(name)
     conditions.extend(_list_condition(name, values) for name, values in lists.items())
     if not conditions:
@@ -106,16 +111,15 @@ def read_filters(query: Query) -> Condition:
     )
 
 
-def read_integer(query: Query, name: str, default: int, least: int, most: int | None) -> int:
+def read_integer(query: Query, name: str, default: int, least: int, most: int = _LARGEST) -> int:
     """A whole number within bounds. Raises Refusal."""
     text = _first(query, name)
     if text is None:
         return default
-    try:
-        number = int(text)
-    except ValueError:
-        raise errors.wrong_type(name, "integer") from None
-    if number < least or (most is not None and number > most):
+    if not _INTEGER.fullmatch(text):
+        raise errors.wrong_type(name, "integer")
+    number = int(text)
+    if not least <= number <= most:
         raise errors.value_invalid(name, text)
     return number
 

@@ -3,9 +3,10 @@
 import asyncio
 import math
 import random
-import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import orjson
@@ -22,11 +23,11 @@ from toolkit.sandbox.clerk.settings import REQUESTS
 from toolkit.sandbox.clerk.traffic import Exchange
 
 Handler = Callable[[Instance, Call], Awaitable[Answer]]
+Check = Callable[[Instance, web.Request], None]
 
 BODY_BYTES = 1 << 20
 WINDOW = 10.0
 """Seconds over which requests are counted."""
-_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 BACKEND: Mapping[tuple[str, str], Handler] = {
     ("POST", "/v1/users"): users.create_user,
@@ -73,7 +74,7 @@ async def get_instance(instance: Instance, call: Call) -> Answer:
 
 def application(instance: Instance) -> web.Application:
     """The whole server."""
-    app = web.Application(client_max_size=BODY_BYTES + 1)
+    app = web.Application(client_max_size=BODY_BYTES)
     app[INSTANCE] = instance
     app.add_routes(control.routes())
     routes = {**BACKEND, ("GET", "/v1/instance"): get_instance}
@@ -91,51 +92,77 @@ async def _no_such_path(instance: Instance, call: Call) -> Answer:
 
 
 def _serve(
-    handler: Handler, operation: str, check: Callable[[Instance, web.Request, float], None]
+    handler: Handler, operation: str, check: Check
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The handler with all that is around it: faults, latency, limits, the record of the exchange."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         instance = request.app[INSTANCE]
-        body = await request.read()
-        arrived = asyncio.get_running_loop().time()
+        body = await _read_body(request)
         fault = faults.take(instance.faults, request.method, request.path) if instance.faults else None
         if fault is not None and fault.drop == "before":
             return await _drop(instance, request, fault)
-        try:
-            _refuse_by_fault(fault)
-            check(instance, request, arrived)
-            await _delay(instance, fault)
-            if len(body) > BODY_BYTES:
-                raise errors.body_too_large(BODY_BYTES)
-            query = parse_qsl(request.query_string, keep_blank_values=True)
-            answer = await handler(instance, Call(request.match_info, query, body))
-            await instance.store.written()
-        except Refusal as refusal:
-            answer = _refuse(refusal)
-        response = orjson.dumps(answer.content)
+        refusal = _admit(instance, request, fault, check)
+        await _delay(instance, fault)
+        answer = await _perform(handler, instance, request, body) if refusal is None else refusal
         if fault is not None and fault.drop == "after":
             return await _drop(instance, request, fault)
-        instance.requests[operation, answer.status] += 1
-        instance.traffic.append(
-            Exchange(
-                request.method,
-                request.path,
-                request.query_string,
-                request.content_type if body else "",
-                body,
-                answer.status,
-                response,
-            )
-        )
-        return web.Response(
-            body=response,
-            status=answer.status,
-            content_type="application/json",
-            headers=answer.headers,
-        )
+        return _respond(instance, request, operation, body or b"", answer)
 
     return serve
+
+
+async def _read_body(request: web.Request) -> bytes | None:
+    """The body; None when it exceeds BODY_BYTES."""
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return None
+
+
+def _admit(instance: Instance, request: web.Request, fault: Fault | None, check: Check) -> Answer | None:
+    """The refusal of a request that is not to be performed at all."""
+    try:
+        _refuse_by_fault(fault)
+        check(instance, request)
+    except Refusal as refusal:
+        return _refuse(refusal)
+    return None
+
+
+async def _perform(handler: Handler, instance: Instance, request: web.Request, body: bytes | None) -> Answer:
+    """Let the handler answer, and wait until what it changed is written."""
+    try:
+        if body is None:
+            raise errors.body_too_large(BODY_BYTES)
+        query = parse_qsl(request.query_string, keep_blank_values=True)
+        answer = await handler(instance, Call(request.match_info, query, body))
+        await instance.store.written()
+    except Refusal as refusal:
+        return _refuse(refusal)
+    return answer
+
+
+def _respond(
+    instance: Instance, request: web.Request, operation: str, body: bytes, answer: Answer
+) -> web.Response:
+    """Send the answer, count it, and record the exchange."""
+    response = orjson.dumps(answer.content)
+    instance.requests[operation, answer.status] += 1
+    instance.traffic.append(
+        Exchange(
+            request.method,
+            request.path,
+            request.query_string,
+            request.content_type if body else "",
+            body,
+            answer.status,
+            response,
+        )
+    )
+    return web.Response(
+        body=response, status=answer.status, content_type="application/json", headers=answer.headers
+    )
 
 
 def _refuse(refusal: Refusal) -> Answer:
@@ -168,7 +195,15 @@ async def _drop(instance: Instance, request: web.Request, fault: Fault) -> web.S
     return web.Response()
 
 
-def _check_backend(instance: Instance, request: web.Request, now: float) -> None:
+@lru_cache
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _check_backend(instance: Instance, request: web.Request) -> None:
     """The secret key, the API version, and the rate limit. Raises Refusal."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
@@ -176,12 +211,12 @@ def _check_backend(instance: Instance, request: web.Request, now: float) -> None
     if not secrets.compare_digest(key.encode(), instance.secret_key.encode()):
         raise errors.key_invalid()
     version = request.headers.get("Clerk-API-Version")
-    if version is not None and not _VERSION.fullmatch(version):
+    if version is not None and not _is_date(version):
         raise errors.version_invalid(f"{version} is not a date")
     most = REQUESTS[instance.settings.rate_limit]
     if most is None:
         return
-    starts = instance.starts
+    starts, now = instance.starts, asyncio.get_running_loop().time()
     while starts and starts[0] <= now - WINDOW:
         starts.popleft()
     if len(starts) >= most:

@@ -47,7 +47,7 @@ async def list_sessions(instance: Instance, call: Call) -> Answer:
     if "user_id" not in given and "client_id" not in given:
         raise errors.missing("user_id")
     limit = read_integer(call.query, "limit", default=10, least=1, most=MOST)
-    offset = read_integer(call.query, "offset", default=0, least=0, most=None)
+    offset = read_integer(call.query, "offset", default=0, least=0)
     sessions = [
         session
         for session in instance.store.things_of("session", given.get("user_id"))

@@ -11,15 +11,18 @@ REQUESTS: dict[RateLimit, int | None] = {"production": 1000, "development": 100,
 """Backend API requests in ten seconds that Clerk documents for the kinds of instances."""
 
 
+MOST_LATENCY_MS = 60_000
+
+
 class Settings(BaseModel):
     """Settings with their defaults: a production instance's limit, everything that an import needs switched on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rate_limit: RateLimit = "production"
-    latency_ms: float = Field(default=0, ge=0, le=60_000)
+    latency_ms: float = Field(default=0, ge=0, le=MOST_LATENCY_MS)
     """Time that each answer takes at least, in milliseconds."""
-    latency_jitter_ms: float = Field(default=0, ge=0, le=60_000)
+    latency_jitter_ms: float = Field(default=0, ge=0, le=MOST_LATENCY_MS)
     """Up to so many milliseconds more, evenly spread."""
     user_quota: int | None = Field(default=None, ge=0)
     """Users that the instance takes; none is without limit."""

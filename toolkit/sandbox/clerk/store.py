@@ -14,7 +14,7 @@ import orjson
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     id TEXT PRIMARY KEY, external_id TEXT UNIQUE, username TEXT UNIQUE, created_at INTEGER, record BLOB
-) WITHOUT ROWID;
+);
 CREATE INDEX IF NOT EXISTS users_by_age ON users (created_at, id);
 CREATE TABLE IF NOT EXISTS emails (address TEXT PRIMARY KEY, id TEXT UNIQUE, user_id TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS emails_by_user ON emails (user_id);
@@ -113,7 +113,8 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         # Without a path SQLite keeps the state in a temporary file of its own.
-        self._connection = sqlite3.connect(path or "", isolation_level=None, cached_statements=256)
+        self._connection = sqlite3.connect(path or "", timeout=1, isolation_level=None, cached_statements=256)
+        self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # one emulator a file
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = OFF")  # a kill loses nothing, a power cut may
         self._connection.execute("PRAGMA cache_size = -65536")
@@ -153,10 +154,10 @@ class Store:
 
     def add(self, user: User) -> str | None:
         """Add a user; the parameter that somebody else has already, or None when it is added."""
-        self._begin()
         taken = self._taken(user)
         if taken:
             return taken
+        self._begin()
         self._connection.execute(
             "INSERT INTO users VALUES (?, ?, ?, ?, ?)",
             (user.id, user.external_id, user.username, user.created_at, orjson.dumps(user)),
@@ -171,10 +172,10 @@ class Store:
 
     def save(self, user: User) -> str | None:
         """Write a changed user; the parameter that somebody else has already, or None when it is written."""
-        self._begin()
         taken = self._taken(user)
         if taken:
             return taken
+        self._begin()
         self._connection.execute(
             "UPDATE users SET external_id = ?, username = ?, created_at = ?, record = ? WHERE id = ?",
             (user.external_id, user.username, user.created_at, orjson.dumps(user), user.id),

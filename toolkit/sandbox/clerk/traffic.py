@@ -1,11 +1,12 @@
 """The exchanges that were had, as raw bytes until somebody asks for them."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import orjson
 
-_FRONTEND = ("/v1/environment", "/v1/client", "/v1/me", "/v1/dev_browser")
+_FRONTEND = re.compile(r"/v1/(?:environment|client|me|dev_browser)(?:/.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,12 @@ class Exchange:
         """The exchange as one line of JSON."""
         form = self.content_type.startswith("application/x-www-form-urlencoded")
         line = {
-            "api": "fapi" if self.path.startswith(_FRONTEND) else "bapi",
+            "api": "fapi" if _FRONTEND.fullmatch(self.path) else "bapi",
             "method": self.method,
             "path": self.path,
             "query": dict(parse_qsl(self.query, keep_blank_values=True)),
             "content_type": self.content_type,
-            "body": dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+            "body": dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
             if form
             else _parse(self.body),
             "status": self.status,

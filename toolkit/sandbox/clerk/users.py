@@ -9,7 +9,8 @@ from toolkit.sandbox.clerk.instance import Answer, Call, Instance
 from toolkit.sandbox.clerk.parameters import MOST_CHARACTERS, Body
 from toolkit.sandbox.clerk.queries import read_filters, read_page
 from toolkit.sandbox.clerk.resources import show_user
-from toolkit.sandbox.clerk.store import Email, User, new_id, now_ms
+from toolkit.sandbox.clerk.settings import Settings
+from toolkit.sandbox.clerk.store import Email, User, new_id, normalize_email, now_ms
 
 _EMAIL = re.compile(
     r"[^\s@\"(),:;<>\[\\\]]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_](?:[\w-]{0,61}[^\W_])?"
@@ -44,7 +45,7 @@ async def create_user(instance: Instance, call: Call) -> Answer:
     """POST /v1/users."""
     body = Body(call.body, CREATE)
     now = now_ms()
-    user = User(id=new_id("user"), created_at=body.moment("created_at") or now, updated_at=now)
+    user = User(id=new_id("user"), created_at=now, updated_at=now)
     user.emails = _emails(instance, body, now)
     user.primary_email_address_id = user.emails[0].id if user.emails else None
     _refuse_disabled(instance, body)
@@ -54,14 +55,10 @@ async def create_user(instance: Instance, call: Call) -> Answer:
     user.banned, user.locked = body.flag("banned"), body.flag("locked")
     if user.banned and not instance.settings.bans:
         raise errors.plan_unsupported()
-    _require(instance, user, body)
-    await _apply_password(instance, user, body, now)
-    if (
-        user.password_digest is None
-        and instance.settings.password
-        and not body.flag("skip_password_requirement")
-    ):
-        raise errors.missing("password")
+    _set_password(user, await _read_password(body), now)
+    lacking = _lacking(instance.settings, user, body)
+    if lacking:
+        raise errors.data_missing(lacking)
     quota = instance.settings.user_quota
     if quota is not None and instance.store.users >= quota:
         raise errors.quota_exceeded(quota)
@@ -95,17 +92,20 @@ async def get_user(instance: Instance, call: Call) -> Answer:
 async def update_user(instance: Instance, call: Call) -> Answer:
     """PATCH /v1/users/{user_id}."""
     body = Body(call.body, UPDATE)
-    user, now = find_user(instance, call), now_ms()
     _refuse_disabled(instance, body)
+    password = await _read_password(body)  # takes time, and the user may change meanwhile: read it afterwards
+    user, now = find_user(instance, call), now_ms()
     primary = body.text("primary_email_address_id")
     if primary is not None:
         if not any(email.id == primary and email.status == "verified" for email in user.emails):
             raise errors.value_invalid("primary_email_address_id", primary)
         user.primary_email_address_id = primary
-    user.created_at = body.moment("created_at") or user.created_at
     _apply_common(instance, user, body, now)
-    await _apply_password(instance, user, body, now)
-    return _save(instance, user)
+    _set_password(user, password, now)
+    answer = _save(instance, user)
+    if body.flag("sign_out_of_other_sessions"):
+        _revoke_sessions(instance, user)
+    return answer
 
 
 async def update_metadata(instance: Instance, call: Call) -> Answer:
@@ -170,13 +170,19 @@ async def verify_totp(instance: Instance, call: Call) -> Answer:
         _save(instance, replace(user, totp_last_step=step))
         return Answer({"verified": True, "code_type": "totp"})
     for stored in user.backup_codes:
-        if passwords.backup_code_matches(stored, code):
-            _save(
-                instance,
-                replace(user, backup_codes=[other for other in user.backup_codes if other != stored]),
-            )
+        if await asyncio.to_thread(passwords.backup_code_matches, stored, code):
+            _use_up(instance, find_user(instance, call), stored)
             return Answer({"verified": True, "code_type": "backup_code"})
     raise errors.incorrect_totp()
+
+
+def _use_up(instance: Instance, user: User, backup_code: str) -> None:
+    """Take a backup code away, unless another request was first. Raises Refusal."""
+    if backup_code not in user.backup_codes:
+        raise errors.incorrect_totp()
+    _save(
+        instance, replace(user, backup_codes=[other for other in user.backup_codes if other != backup_code])
+    )
 
 
 async def disable_mfa(instance: Instance, call: Call) -> Answer:
@@ -231,9 +237,14 @@ def _set_ban(instance: Instance, call: Call, *, banned: bool) -> Answer:
         raise errors.plan_unsupported()
     user = find_user(instance, call)
     if banned:
-        for session in instance.store.things_of("session", user.id):
-            instance.store.put_thing("session", str(session["id"]), user.id, {**session, "status": "revoked"})
+        _revoke_sessions(instance, user)
     return _save(instance, replace(user, banned=banned))
+
+
+def _revoke_sessions(instance: Instance, user: User) -> None:
+    for session in instance.store.things_of("session", user.id):
+        revoked = {**session, "status": "revoked", "updated_at": now_ms()}
+        instance.store.put_thing("session", str(session["id"]), user.id, revoked)
 
 
 def _emails(instance: Instance, body: Body, now: int) -> list[Email]:
@@ -248,6 +259,8 @@ def _emails(instance: Instance, body: Body, now: int) -> list[Email]:
             raise errors.value_invalid("email_address_identification_status", status)
     for address in addresses:
         check_email(address, "email_address")
+    if len({normalize_email(address) for address in addresses}) < len(addresses):
+        raise errors.duplicate_values("email_address")
     return [
         Email(new_id("idn"), address.strip().lower(), status, now, now)
         for address, status in zip(addresses, statuses or ["verified"] * len(addresses), strict=True)
@@ -280,10 +293,13 @@ def _apply_common(instance: Instance, user: User, body: Body, now: int) -> None:
             setattr(user, name, body.text(name) or None)
     for name in ("delete_self_enabled", "create_organization_enabled", "bypass_client_trust"):
         setattr(user, name, body.flag(name, default=getattr(user, name)))
-    user.create_organizations_limit = (
-        body.integer("create_organizations_limit") or user.create_organizations_limit
-    )
-    user.legal_accepted_at = body.moment("legal_accepted_at") or user.legal_accepted_at
+    for name in ("created_at", "legal_accepted_at"):
+        moment = body.moment(name)
+        if moment is not None:
+            setattr(user, name, moment)
+    limit = body.integer("create_organizations_limit")
+    if limit is not None:
+        user.create_organizations_limit = limit
     secret = body.text("totp_secret")
     if secret:
         passwords.check_totp_secret(secret)
@@ -292,31 +308,43 @@ def _apply_common(instance: Instance, user: User, body: Body, now: int) -> None:
         user.backup_codes = body.texts("backup_codes")
 
 
-async def _apply_password(instance: Instance, user: User, body: Body, now: int) -> None:
+async def _read_password(body: Body) -> tuple[str, str] | None:
+    """Digest and hasher of the password that was sent, if one was. Raises Refusal."""
     digest, password = body.text("password_digest", most=None), body.text("password", most=None)
+    hasher = body.text("password_hasher")
     if digest and password:
-        raise errors.value_invalid("password_digest")
-    if digest:
-        hasher = body.required_text("password_hasher")
+        raise errors.disallowed_beside("password_digest", "password")
+    if digest and not hasher:
+        raise errors.missing_beside("password_hasher", "password_digest")
+    if hasher and not digest:
+        raise errors.missing_beside("password_digest", "password_hasher")
+    if digest and hasher:
         passwords.check_digest(digest, hasher)
-        user.password_digest, user.password_hasher = digest, hasher
-    elif password:
-        if not body.flag("skip_password_checks"):
-            passwords.check_password(password)
-        user.password_digest = await asyncio.to_thread(passwords.hash_password, password)
-        user.password_hasher = passwords.OWN_HASHER
-    else:
-        return
-    user.password_last_updated_at = now
+        return digest, hasher
+    if not password:
+        return None
+    if not body.flag("skip_password_checks"):
+        passwords.check_password(password)
+    return await asyncio.to_thread(passwords.hash_password, password), passwords.OWN_HASHER
 
 
-def _require(instance: Instance, user: User, body: Body) -> None:
-    """What the instance wants of every user, and that there is something to identify the user by."""
-    if not user.emails and not user.username and not body.flag("skip_user_requirement"):
-        raise errors.missing("email_address")
-    for name in instance.settings.required:
-        if not getattr(user, name, None):
-            raise errors.missing(name)
+def _set_password(user: User, password: tuple[str, str] | None, now: int) -> None:
+    if password is not None:
+        user.password_digest, user.password_hasher = password
+        user.password_last_updated_at = now
+
+
+def _lacking(settings: Settings, user: User, body: Body) -> list[str]:
+    """What the instance wants of every user, and this one lacks."""
+    wanted: set[str] = {*settings.required}
+    if body.flag("skip_user_requirement"):
+        wanted -= {"username", "phone_number"}
+    elif not user.emails and not user.username:
+        wanted.add("email_address")
+    lacking = sorted(name for name in wanted if not getattr(user, name, None))
+    if settings.password and user.password_digest is None and not body.flag("skip_password_requirement"):
+        lacking.append("password")
+    return lacking
 
 
 def _merge(old: dict[str, object], new: dict[str, object]) -> dict[str, object]:
