@@ -233,6 +233,32 @@ async def test_an_address_changed_meanwhile_is_the_one_in_clerk(world: World) ->
     assert [(e.email_address, e.verified) for e in user.email_addresses] == [("new@example.com", False)]
 
 
+async def test_an_address_verified_meanwhile_is_verified_in_clerk(world: World) -> None:
+    user_id = await world.add(email_verified_at=None)
+    await Changed(world).run("UPDATE users SET email_verified_at = now()")
+    user = await world.clerk_user(user_id)
+    assert user is not None
+    assert await world.clerk_id(user_id) == user.id
+    assert [e.verified for e in user.email_addresses] == [True]
+
+
+async def test_a_user_linked_by_somebody_else_meanwhile_stays_as_they_are(world: World) -> None:
+    """Invariant 1: a lazy import at login may be quicker."""
+    user_id = await world.add()
+    async with world.connection.transaction():
+        await world.connection.execute("SELECT 1 FROM users FOR UPDATE")
+        importing = asyncio.create_task(world.run())
+        await in_flight(world)
+        user = await world.clerk_user(user_id)
+        assert user is not None
+        await world.connection.execute("UPDATE users SET clerk_id = $1", user.id)
+    ended = await importing
+    assert ended.tally.states == {State.LINKED: 1}
+    assert await world.clerk_id(user_id) == user.id
+    assert await world.clerk_user(user_id) == user
+    assert await world.password_works(user_id, "correct horse")
+
+
 async def test_a_user_deleted_meanwhile_leaves_no_clerk_user(world: World) -> None:
     user_id = await world.add()
     await Changed(world).run("DELETE FROM users")
