@@ -25,12 +25,14 @@ class Emulator:
             text=True,
         )
         assert self._process.stdout is not None
-        exported = dict(
-            self._process.stdout.readline().removeprefix("export ").rstrip("\n").split("=", 1)
-            for _ in range(4)
-        )
+        exported: dict[str, str] = {}
+        while "CLERK_FRONTEND_API_URL" not in exported:  # the last
+            name, _, value = self._process.stdout.readline().removeprefix("export ").rstrip().partition("=")
+            assert name, "the emulator ended at once"
+            exported[name] = value
         self.url = exported["CLERK_API_URL"]
-        self.secret_key = exported["CLERK_SECRET_KEY"]
+        given = arguments[arguments.index("--secret-key") + 1] if "--secret-key" in arguments else None
+        self.secret_key = given or exported["CLERK_SECRET_KEY"]
         self.publishable_key = exported["CLERK_PUBLISHABLE_KEY"]
         self.settings()
 
@@ -63,6 +65,19 @@ class Emulator:
         self._keep_traffic()
         self._control("POST", "reset", {})
 
+    def traffic(self) -> str:
+        """The exchanges that it knows, a line of JSON each."""
+        with urllib.request.urlopen(f"{self.url}/_sandbox/traffic", timeout=30) as answer:
+            return bytes(answer.read()).decode()
+
+    def get(self, path: str) -> Any:
+        """Ask one of Clerk's APIs, with the secret key."""
+        request = urllib.request.Request(
+            self.url + path, headers={"Authorization": f"Bearer {self.secret_key}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
     def stop(self) -> None:
         """End it as an operator would."""
         self._keep_traffic()
@@ -76,10 +91,8 @@ class Emulator:
         self._process.communicate(timeout=10)
 
     def _keep_traffic(self) -> None:
-        with urllib.request.urlopen(f"{self.url}/_sandbox/traffic", timeout=30) as answer:
-            lines = answer.read()
-        with self._traffic.open("ab") as file:
-            file.write(lines)
+        with self._traffic.open("a") as file:
+            file.write(self.traffic())
 
     def _control(self, method: str, path: str, content: object = None) -> Any:
         request = urllib.request.Request(

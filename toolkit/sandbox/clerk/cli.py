@@ -70,23 +70,25 @@ def clerk(
 ) -> None:
     """Run the Clerk emulator alone, in the foreground; Ctrl-C ends it.
 
-    Prints the variables that point a program at it. Settings, faults, statistics and the outbox are under /_sandbox,
+    Prints the variables that point a program at it, the secret key only when it is its own. Settings, faults, statistics and the outbox are under /_sandbox,
     see docs/emulator.md. A state file keeps its settings, too: they win over --rate-limit and --latency.
     """
     listening = _listen(host, port)
     port = listening.getsockname()[1]
-    publishable_key = publishable_key or "pk_test_" + base64.b64encode(f"{host}:{port}$".encode()).decode()
+    kind = "live" if secret_key.startswith("sk_live_") else "test"
+    publishable_key = publishable_key or f"pk_{kind}_" + base64.b64encode(f"{host}:{port}$".encode()).decode()
     settings = Settings.model_validate({"rate_limit": rate_limit, "latency_ms": latency})
     try:
         instance = Instance(Store(state), settings, secret_key, publishable_key)
-    except (sqlite3.Error, ValidationError) as error:
+    except (sqlite3.Error, OSError, ValidationError) as error:
         why = str(error).splitlines()[0]
         raise click.ClickException(
             f"Cannot keep the state in {state}: {why}. Choose another --state file, or end the emulator that has it."
         ) from error
     url = f"http://{host}:{port}"
+    if secret_key == SECRET_KEY:  # the same everywhere, and so no secret; another one has no place in a log
+        click.echo(f"export CLERK_SECRET_KEY={secret_key}")
     for name, value in (
-        ("CLERK_SECRET_KEY", secret_key),
         ("CLERK_PUBLISHABLE_KEY", publishable_key),
         ("CLERK_API_URL", url),
         ("CLERK_FRONTEND_API_URL", url),

@@ -5,11 +5,13 @@ from toolkit.sandbox.clerk.instance import Answer, Call, Instance
 from toolkit.sandbox.clerk.parameters import Body
 from toolkit.sandbox.clerk.resources import show_email
 from toolkit.sandbox.clerk.store import Email, User, new_id, normalize_email, now_ms
-from toolkit.sandbox.clerk.users import check_email
+from toolkit.sandbox.clerk.users import check_email, find_user
 
 _CREATE = frozenset(
     {"user_id", "email_address", "verified", "primary", "notify_primary_email_address_changed"}
 )
+_STATUSES = ("verified", "reserved", "unverified")
+_REPLACE = frozenset({"email_address", "identification_status", "notify_primary_email_address_changed"})
 _UPDATE = frozenset({"verified", "primary", "notify_primary_email_address_changed"})
 
 
@@ -62,6 +64,20 @@ async def delete_email_address(instance: Instance, call: Call) -> Answer:
         user.primary_email_address_id = user.emails[0].id if user.emails else None
     _save(instance, user)
     return Answer({"id": email.id, "object": "email_address", "deleted": True})
+
+
+async def replace_email_addresses(instance: Instance, call: Call) -> Answer:
+    """PUT /v1/users/{user_id}/email_address: one address in place of all that there are."""
+    body = Body(call.body, _REPLACE)
+    address, status = body.required_text("email_address"), body.text("identification_status") or "verified"
+    check_email(address, "email_address")
+    if status not in _STATUSES:
+        raise errors.value_invalid("identification_status", status)
+    user, now = find_user(instance, call), now_ms()
+    email = Email(new_id("idn"), address.strip().lower(), status, now, now)
+    user.emails, user.primary_email_address_id = [email], email.id
+    _save(instance, user)
+    return Answer(show_email(email))
 
 
 def _find(instance: Instance, call: Call) -> tuple[User, Email]:

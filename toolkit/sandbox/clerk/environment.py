@@ -110,7 +110,7 @@ def _display_config(instance: Instance) -> dict[str, object]:
     return {
         "object": "display_config",
         "id": f"dconf_{instance.id}",
-        "instance_environment_type": "development",
+        "instance_environment_type": instance.environment_type,
         "application_name": "Sandbox",
         "theme": {},
         "preferred_sign_in_strategy": "password",
@@ -118,7 +118,7 @@ def _display_config(instance: Instance) -> dict[str, object]:
         **dict.fromkeys(_NONE_OF),
         "branded": True,
         "experimental_force_oauth_first": False,
-        "show_devmode_warning": True,
+        "show_devmode_warning": instance.environment_type == "development",
         "captcha_oauth_bypass": [],
         "captcha_heartbeat": False,
     }

@@ -4,9 +4,11 @@ import random
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from toolkit.sandbox.clerk.faults import Fault
 from toolkit.sandbox.clerk.settings import Settings
+from toolkit.sandbox.clerk.signing_key import SigningKey, make_pem
 from toolkit.sandbox.clerk.store import Store
 from toolkit.sandbox.clerk.traffic import Exchange
 
@@ -37,6 +39,20 @@ class Instance:
         self.traffic: deque[Exchange] = deque(maxlen=self.settings.traffic)
         self.starts: deque[float] = deque()
         """When the requests of the last ten seconds came that the rate limit let through."""
+
+    @property
+    def environment_type(self) -> str:
+        """The kind of the instance, which follows from its key."""
+        return "production" if self.secret_key.startswith("sk_live_") else "development"
+
+    @cached_property
+    def signing_key(self) -> SigningKey:
+        """What its tokens are signed with; made once, and kept with the state."""
+        kept = self.store.get_thing("signing_key", "signing_key")
+        if kept is None:
+            kept = {"pem": make_pem()}
+            self.store.put_thing("signing_key", "signing_key", None, kept)
+        return SigningKey(self.id, str(kept["pem"]))
 
     @property
     def id(self) -> str:

@@ -5,8 +5,6 @@ import math
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
-from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import orjson
@@ -26,6 +24,10 @@ Handler = Callable[[Instance, Call], Awaitable[Answer]]
 Check = Callable[[Instance, web.Request], None]
 
 BODY_BYTES = 1 << 20
+VERSIONS = frozenset({"2021-02-05", "2024-10-01", "2025-04-10", "2025-11-10", "2026-05-12"})
+"""https://clerk.com/docs/guides/development/upgrading/versioning"""
+UNLIMITED = "/v1/jwks"
+"""The one path that Clerk documents no limit for."""
 WINDOW = 10.0
 """Seconds over which requests are counted."""
 
@@ -46,6 +48,7 @@ BACKEND: Mapping[tuple[str, str], Handler] = {
     ("DELETE", "/v1/users/{user_id}/mfa"): users.disable_mfa,
     ("DELETE", "/v1/users/{user_id}/totp"): users.delete_totp,
     ("DELETE", "/v1/users/{user_id}/backup_code"): users.delete_backup_codes,
+    ("PUT", "/v1/users/{user_id}/email_address"): emails.replace_email_addresses,
     ("POST", "/v1/email_addresses"): emails.create_email_address,
     ("GET", "/v1/email_addresses/{email_address_id}"): emails.get_email_address,
     ("PATCH", "/v1/email_addresses/{email_address_id}"): emails.update_email_address,
@@ -65,11 +68,16 @@ async def get_instance(instance: Instance, call: Call) -> Answer:
         {
             "object": "instance",
             "id": instance.id,
-            "environment_type": "development",
+            "environment_type": instance.environment_type,
             "allowed_origins": None,
             "workspace_id": None,
         }
     )
+
+
+async def get_jwks(instance: Instance, call: Call) -> Answer:
+    """GET /v1/jwks."""
+    return Answer({"keys": [instance.signing_key.public_jwk]})
 
 
 def application(instance: Instance) -> web.Application:
@@ -77,7 +85,7 @@ def application(instance: Instance) -> web.Application:
     app = web.Application(client_max_size=BODY_BYTES)
     app[INSTANCE] = instance
     app.add_routes(control.routes())
-    routes = {**BACKEND, ("GET", "/v1/instance"): get_instance}
+    routes = {**BACKEND, ("GET", "/v1/instance"): get_instance, ("GET", "/v1/jwks"): get_jwks}
     for (method, path), handler in routes.items():
         app.router.add_route(method, path, _serve(handler, f"{method} {path}", _check_backend))
     app.router.add_route(
@@ -195,14 +203,6 @@ async def _drop(instance: Instance, request: web.Request, fault: Fault) -> web.S
     return web.Response()
 
 
-@lru_cache
-def _is_date(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
 def _check_backend(instance: Instance, request: web.Request) -> None:
     """The secret key, the API version, and the rate limit. Raises Refusal."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -211,9 +211,9 @@ def _check_backend(instance: Instance, request: web.Request) -> None:
     if not secrets.compare_digest(key.encode(), instance.secret_key.encode()):
         raise errors.key_invalid()
     version = request.headers.get("Clerk-API-Version")
-    if version is not None and not _is_date(version):
-        raise errors.version_invalid(f"{version} is not a date")
-    most = REQUESTS[instance.settings.rate_limit]
+    if version is not None and version not in VERSIONS:
+        raise errors.version_invalid(f"there is no version {version}")
+    most = None if request.path == UNLIMITED else REQUESTS[instance.settings.rate_limit]
     if most is None:
         return
     starts, now = instance.starts, asyncio.get_running_loop().time()

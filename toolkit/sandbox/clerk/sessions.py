@@ -1,8 +1,5 @@
 """Sessions and sign-in tokens, in the Backend API."""
 
-import base64
-import os
-
 from toolkit.sandbox.clerk import errors
 from toolkit.sandbox.clerk.instance import Answer, Call, Instance
 from toolkit.sandbox.clerk.parameters import Body
@@ -53,10 +50,7 @@ async def list_sessions(instance: Instance, call: Call) -> Answer:
         for session in instance.store.things_of("session", given.get("user_id"))
         if status in (None, session["status"]) and given.get("client_id") in (None, session["client_id"])
     ]
-    page = sessions[offset : offset + limit]
-    if given.get("paginated") == "true":
-        return Answer({"data": page, "total_count": len(sessions)})
-    return Answer(page)
+    return Answer(sessions if given.get("paginated") == "false" else sessions[offset : offset + limit])
 
 
 async def get_session(instance: Instance, call: Call) -> Answer:
@@ -84,14 +78,20 @@ async def create_sign_in_token(instance: Instance, call: Call) -> Answer:
         "id": new_id("sit"),
         "user_id": user_id,
         "status": "pending",
-        "token": base64.urlsafe_b64encode(os.urandom(48)).decode(),
         "url": None,
         "created_at": now,
         "updated_at": now,
     }
-    kept = {**token, "expire_at": now + 1000 * (seconds or _MONTH_SECONDS)}
-    instance.store.put_thing("sign_in_token", str(token["id"]), user_id, kept)
-    return Answer(token)
+    expire_at = now + 1000 * (seconds or _MONTH_SECONDS)
+    instance.store.put_thing("sign_in_token", str(token["id"]), user_id, {**token, "expire_at": expire_at})
+    claims = {
+        "iid": instance.id,
+        "sid": token["id"],
+        "st": "sign_in_token",
+        "iat": now // 1000,
+        "exp": expire_at // 1000,
+    }
+    return Answer({**token, "token": instance.signing_key.sign(claims)})
 
 
 async def revoke_sign_in_token(instance: Instance, call: Call) -> Answer:
@@ -104,7 +104,7 @@ async def revoke_sign_in_token(instance: Instance, call: Call) -> Answer:
         raise errors.cannot_revoke(str(kept["status"]))
     kept.update(status="revoked", updated_at=now_ms())
     instance.store.put_thing("sign_in_token", token_id, str(kept["user_id"]), kept)
-    return Answer({name: value for name, value in kept.items() if name not in ("token", "expire_at")})
+    return Answer({name: value for name, value in kept.items() if name != "expire_at"})
 
 
 def _require_user(instance: Instance, user_id: str) -> None:

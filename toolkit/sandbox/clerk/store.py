@@ -112,6 +112,8 @@ class Store:
     """Seconds for which a transaction waits for more changes."""
 
     def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds digests and TOTP secrets
         # Without a path SQLite keeps the state in a temporary file of its own.
         self._connection = sqlite3.connect(path or "", timeout=1, isolation_level=None, cached_statements=256)
         self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # one emulator a file
@@ -149,7 +151,7 @@ class Store:
         self._begin()
         for table in ("users", "emails", "counters"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
-        self._connection.execute("DELETE FROM things WHERE kind <> 'settings'")
+        self._connection.execute("DELETE FROM things WHERE kind NOT IN ('settings', 'signing_key')")
         self.users = 0
 
     def add(self, user: User) -> str | None:

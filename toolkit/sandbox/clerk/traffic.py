@@ -1,4 +1,7 @@
-"""The exchanges that were had, as raw bytes until somebody asks for them."""
+"""The exchanges that were had, as raw bytes until somebody asks for them.
+
+Then the secrets in them are left out: what is told here ends in files.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,6 +10,12 @@ from urllib.parse import parse_qsl
 import orjson
 
 _FRONTEND = re.compile(r"/v1/(?:environment|client|me|dev_browser)(?:/.*)?")
+
+
+_SENT = frozenset({"password", "password_digest", "totp_secret", "backup_codes", "code", "ticket"})
+_ANSWERED = frozenset({"token", "jwt", "secret"})
+"""Fields with secrets, in requests and in answers."""
+_REDACTED = "[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +39,30 @@ class Exchange:
             "path": self.path,
             "query": dict(parse_qsl(self.query, keep_blank_values=True)),
             "content_type": self.content_type,
-            "body": dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
+            "body": _redact(
+                dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True)), _SENT
+            )
             if form
-            else _parse(self.body),
+            else _redact(_parse(self.body), _SENT),
             "status": self.status,
-            "response": _parse(self.response),
+            "response": _redact(_parse(self.response), _ANSWERED),
         }
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _redact(value: object, secrets: frozenset[str]) -> object:
+    if isinstance(value, list):
+        return [_redact(item, secrets) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _blank(item) if name in secrets else _redact(item, secrets) for name, item in value.items()}
+
+
+def _blank(value: object) -> object:
+    """The same shape without the content."""
+    if isinstance(value, str):
+        return _REDACTED
+    return [_blank(item) for item in value] if isinstance(value, list) else value
 
 
 def _parse(content: bytes) -> object:
