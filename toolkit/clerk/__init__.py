@@ -1,6 +1,6 @@
 """The Clerk client: configuration, both APIs, their resources and errors. Knows nothing of any users table."""
 
-from toolkit.clerk.backend import BackendClient
+from toolkit.clerk.backend import BackendClient, EmailStatus
 from toolkit.clerk.config import ClerkConfig
 from toolkit.clerk.errors import (
     AuthenticationInvalid,
@@ -41,6 +41,7 @@ __all__ = [
     "ClerkRateLimited",
     "ClerkUnavailable",
     "EmailAddress",
+    "EmailStatus",
     "FeatureNotAvailable",
     "FrontendClient",
     "IdentifierExists",

@@ -347,6 +347,19 @@ class BackendClient:
             body={"verified": True},
         )
 
+    async def replace_email(self, user_id: str, address: str, *, status: EmailStatus) -> EmailAddress:
+        """Put one address, the primary one, in place of all that the user has.
+
+        Raises IdentifierExists when another user has it, ParameterInvalid, ResourceNotFound.
+        """
+        return await self._transport.request(
+            "PUT",
+            "/users/{user_id}/email_address",
+            EMAIL_ADDRESS,
+            ids={"user_id": user_id},
+            body={"email_address": address, "identification_status": status},
+        )
+
     async def delete_email(self, email_address_id: str) -> DeletedObject:
         """Raises ResourceNotFound, also when an earlier attempt got through (`maybe_applied`)."""
         return await self._transport.request(

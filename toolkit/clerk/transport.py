@@ -65,7 +65,7 @@ AHEAD = 16
 DNS_CACHE = 300
 """Seconds."""
 
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = Sequence[tuple[str, str]]
 T = TypeVar("T")
 
@@ -146,7 +146,7 @@ class Transport:
         """Send a request and return what `answer` makes of the answer.
 
         `path` is below `/v1`, with the names of `ids` in braces. `idempotent` says that sending it twice does no
-        more than sending it once; GET, PATCH and DELETE always are. `secrets` are the values in `body` that must
+        more than sending it once; all but POST always are. `secrets` are the values in `body` that must
         not come back in an error. Raises ClerkUnavailable, ClerkRateLimited or ClerkApiError, with `attempts` and
         `maybe_applied` set.
         """

@@ -9,7 +9,7 @@ import unicodedata
 from toolkit.clerk import (
     BackendClient,
     ClerkApiError,
-    EmailAddress,
+    EmailStatus,
     FeatureNotAvailable,
     IdentifierExists,
     ResourceNotFound,
@@ -94,7 +94,7 @@ class Carrier:
         return await self._clerk.create_user(
             external_id=user.external_id,
             email_address=_address(user),
-            email_status="verified" if user.email_verified else "reserved",
+            email_status=_email_status(user),
             first_name=user.first_name,
             last_name=user.last_name,
             password_digest=user.password_digest,
@@ -129,28 +129,18 @@ class Carrier:
         wanted = normalize_email(_address(user))
         held = [e for e in clerk_user.email_addresses if normalize_email(e.email_address) == wanted]
         if not held:
-            await self._replace_emails(clerk_user, user)
+            await self._replace_email(clerk_user, user)
         elif user.email_verified and not held[0].verified:
             await self._clerk.verify_email(held[0].id)
         elif held[0].verified and not user.email_verified:
             raise NotCarried(REASONS["email_wrongly_verified"])
 
-    async def _replace_emails(self, clerk_user: User, user: SourceUser) -> None:
+    async def _replace_email(self, clerk_user: User, user: SourceUser) -> None:
         """The row's address has changed since the user was created."""
         try:
-            await self._clerk.create_email(
-                clerk_user.id, _address(user), verified=user.email_verified, primary=True
-            )
+            await self._clerk.replace_email(clerk_user.id, _address(user), status=_email_status(user))
         except IdentifierExists as error:
             raise NotCarried(REASONS["email_taken"]) from error
-        for outdated in clerk_user.email_addresses:
-            await self._delete_email(outdated)
-
-    async def _delete_email(self, outdated: EmailAddress) -> None:
-        try:
-            await self._clerk.delete_email(outdated.id)
-        except ResourceNotFound:
-            return
 
 
 def normalize_email(address: str) -> str:
@@ -161,6 +151,11 @@ def normalize_email(address: str) -> str:
 def not_carried(error: ClerkApiError) -> NotCarried:
     """Clerk's refusal of one user, as a reason."""
     return NotCarried(reason(error.code))
+
+
+def _email_status(user: SourceUser) -> EmailStatus:
+    """Reserved is not proven, but usable to sign in, and nobody else's."""
+    return "verified" if user.email_verified else "reserved"
 
 
 def _address(user: SourceUser) -> str:

@@ -230,7 +230,9 @@ async def test_an_address_changed_meanwhile_is_the_one_in_clerk(world: World) ->
     user = await world.clerk_user(user_id)
     assert user is not None
     assert await world.clerk_id(user_id) == user.id
-    assert [(e.email_address, e.verified) for e in user.email_addresses] == [("new@example.com", False)]
+    assert [(e.email_address, e.verified, e.reserved) for e in user.email_addresses] == [
+        ("new@example.com", False, True)
+    ]
 
 
 async def test_an_address_verified_meanwhile_is_verified_in_clerk(world: World) -> None:
