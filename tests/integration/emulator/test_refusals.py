@@ -205,7 +205,7 @@ async def test_an_address_that_is_none(api: Api, address: str) -> None:
         (DIGEST, "argon2i"),
         (ARGON2I.hash("x"), "argon2id"),
         (DIGEST, "bcrypt"),
-        (DIGEST[:-1], "argon2id"),
+        (DIGEST[:-2], "argon2id"),  # no base64 ends like this
         (DIGEST + "=", "argon2id"),
         (DIGEST.replace("argon2id", "argon2d"), "argon2id"),
         (DIGEST.replace("v=19", "v=99"), "argon2id"),
