@@ -137,17 +137,19 @@ cli.add_command(sandbox)
 
 @cli.command()
 @environment_option
-@click.option("--status", "action", flag_value="status", help="List the migrations and which are applied.")
-@click.option("--rollback", "action", flag_value="rollback", help="Take the last migration back.")
+@click.option("--status", "as_status", is_flag=True, help="List the migrations and which are applied.")
+@click.option("--rollback", is_flag=True, help="Take the last migration back.")
 @yes_option
 @json_option
-def migrate(environment: Environment, action: str | None, yes: bool, as_json: bool) -> None:
+def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool, as_json: bool) -> None:
     """Prepare the database: AX's baseline is adopted, what both systems need side by side is added.
 
     Safe on a live database: each step waits for a lock two seconds at most, and may be run again.
     """
     url, source = environment.database_url, environment.playbook.source
-    if action == "status":
+    if as_status and rollback:
+        raise UsageError("--status and --rollback exclude each other. Give one of them.")
+    if as_status:
         migrations = schema.status(url, source.migrations)
         if as_json:
             _print_json(
@@ -162,7 +164,7 @@ def migrate(environment: Environment, action: str | None, yes: bool, as_json: bo
                 )
                 click.echo(f"{mark}  {migration.id}")
         return
-    if action == "rollback":
+    if rollback:
         if not yes:
             _confirm(
                 environment,
@@ -176,7 +178,7 @@ def migrate(environment: Environment, action: str | None, yes: bool, as_json: bo
         _print_json(done)
         return
     for name in done:
-        click.echo(f"{'rolled back' if action else 'applied'}  {name}")
+        click.echo(f"{'rolled back' if rollback else 'applied'}  {name}")
     if not done:
         click.echo("Nothing to do.")
 

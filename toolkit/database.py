@@ -79,6 +79,8 @@ def database_errors(url: str) -> Iterator[None]:
         raise DatabaseFailed(
             f"The user in DATABASE_URL may not do that at {address(url)}: {error}. Grant it, or use the tables' owner."
         ) from error
+    except BrokenPipeError:
+        raise  # of standard output: asyncpg tells a lost connection in its own words
     except _LOST as error:
         raise DatabaseUnreachable(
             f"No connection to Postgres at {address(url)}: {str(error) or 'no answer'}. "

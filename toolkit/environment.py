@@ -38,16 +38,12 @@ class _Settings(BaseModel):
 class SourceSettings(_Settings):
     """Which users table is imported, and what it needs of its own in the schema.
 
-    Paths are relative to the folder of the checkout.
+    All three go together; paths are relative to the folder of the checkout.
     """
 
-    view: Path = Path("sql/sources/ax.sql")
-    link: Path = Path("sql/sources/ax_link.sql")
-    migrations: tuple[Path, ...] = (
-        Path("sql/baseline"),
-        Path("sql/expand/toolkit"),
-        Path("sql/expand/ax"),
-    )
+    view: Path
+    link: Path
+    migrations: tuple[Path, ...]
 
     @field_validator("view", "link")
     @classmethod
@@ -88,7 +84,7 @@ class Playbook(_Settings):
     """Take the variables from the running embedded sandbox when none are exported."""
     confirm: bool = True
     """Ask before an import, unless --yes is given."""
-    source: SourceSettings = SourceSettings.model_construct()
+    source: SourceSettings
     import_: ImportSettings = Field(default_factory=ImportSettings, alias="import")
 
     @classmethod

@@ -315,6 +315,17 @@ class BackendClient:
             return False
         return answer.verified
 
+    async def remove_password(self, user_id: str) -> User:
+        """Leave the user without a password. Raises NoPasswordSet, ResourceNotFound."""
+        return await self._transport.request(
+            "POST",
+            "/users/{user_id}/remove_password",
+            USER,
+            ids={"user_id": user_id},
+            body={},
+            idempotent=True,
+        )
+
     async def disable_mfa(self, user_id: str) -> None:
         """Remove all second factors. Raises ResourceNotFound."""
         await self._transport.request("DELETE", "/users/{user_id}/mfa", USER_ID, ids={"user_id": user_id})

@@ -63,14 +63,25 @@ class Carrier:
         """Make a Clerk user that is not linked yet say what the row says now; the Clerk user id."""
         updated = await self._clerk.update_user(
             clerk_id,
-            first_name=user.first_name,
-            last_name=user.last_name,
+            first_name=user.first_name or "",  # Clerk removes a name that is empty
+            last_name=user.last_name or "",
             password_digest=user.password_digest,
             password_hasher=user.password_hasher if user.password_digest else None,
             totp_secret=create.totp_secret,
         )
+        if user.password_digest is None and updated.password_enabled:
+            await self._clerk.remove_password(clerk_id)  # the row's was cleared since (invariant 4)
         await self._settle(updated, user, create)
         return clerk_id
+
+    async def withdraw_leftover(self, user: SourceUser) -> None:
+        """Remove the Clerk user that a killed run made of this row, now that the row can't go over any more.
+
+        Left alone, it would be reachable by its password although the row has a second factor (invariant 2).
+        """
+        found = await self._clerk.find_user_by_external_id(user.external_id)
+        if found is not None and self._came_from_here(found):
+            await self.withdraw(found.id)
 
     async def withdraw(self, clerk_id: str) -> None:
         """Remove a Clerk user that no row is linked to."""
@@ -88,6 +99,9 @@ class Carrier:
         wanted = normalize_email(_address(user))
         if any(normalize_email(email.email_address) == wanted for email in found.email_addresses):
             return True
+        return self._came_from_here(found)
+
+    def _came_from_here(self, found: User) -> bool:
         return (found.private_metadata or {}).get("migration_environment") == self._environment
 
     async def _create(self, user: SourceUser, create: Create) -> User:
@@ -150,7 +164,7 @@ def normalize_email(address: str) -> str:
 
 def not_carried(error: ClerkApiError) -> NotCarried:
     """Clerk's refusal of one user, as a reason."""
-    return NotCarried(reason(error.code))
+    return NotCarried(reason(error.code, ", ".join(sorted(error.params))))
 
 
 def _email_status(user: SourceUser) -> EmailStatus:

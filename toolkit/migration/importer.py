@@ -8,8 +8,9 @@ is due as long as it has no `clerk_id`, and a Clerk user whose answer was lost i
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from toolkit.clerk import (
     AuthenticationInvalid,
@@ -95,9 +96,13 @@ class Stop:
         return self._event.is_set()
 
 
+Work = Callable[[SourceUser], Awaitable[Outcome | None]]
+
+
 class Importer:
     """One run over a cohort.
 
+    `leftovers` says that Clerk has users that no row is linked to: a run that was killed may have made them.
     `seen` is told of every user as soon as it is settled. `stop` may be called at any time, from a signal
     handler as well.
     """
@@ -116,6 +121,7 @@ class Importer:
         policy: Policy,
         *,
         limit: int | None,
+        leftovers: bool,
         seen: Callable[[Outcome], None],
         stop: Stop,
     ) -> None:
@@ -125,6 +131,7 @@ class Importer:
         self._ledger = ledger
         self._policy = policy
         self._limit = limit
+        self._leftovers = leftovers
         self._seen = seen
         self._stop = stop
         self._unanswered = 0
@@ -138,13 +145,17 @@ class Importer:
                 async for user in self._due():
                     decided = plan(user, self._policy)
                     if isinstance(decided, Skip):
-                        self._settle(Outcome.not_linked(user, decided.reason))
+                        if self._leftovers and user.second_factor:
+                            await self._clerk.ready()
+                            tasks.create_task(self._import(user, partial(self._leave, decided.reason)))
+                        else:
+                            self._settle(Outcome.not_linked(user, decided.reason))
                     elif sent == self._limit:
                         break
                     else:
                         sent += 1
                         await self._clerk.ready()
-                        tasks.create_task(self._import(user, decided))
+                        tasks.create_task(self._import(user, partial(self._carry, decided)))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None  # the first failure is what the others failed of
         if self._stop.because is not None:
@@ -160,8 +171,8 @@ class Importer:
                     return
                 yield user
 
-    async def _import(self, user: SourceUser, create: Create) -> None:
-        outcome = await self._outcome(user, create)
+    async def _import(self, user: SourceUser, work: Work) -> None:
+        outcome = await self._outcome(user, work)
         if outcome is not None:
             self._settle(outcome)
 
@@ -171,10 +182,10 @@ class Importer:
         self.tally.add(outcome)
         self._seen(outcome)
 
-    async def _outcome(self, user: SourceUser, create: Create) -> Outcome | None:
-        """Carry one user over; None when the user was not begun, or is gone."""
+    async def _outcome(self, user: SourceUser, work: Work) -> Outcome | None:
+        """What became of the work on one user; None when the user was not begun, or is gone."""
         try:
-            outcome = await self._carry(user, create)
+            outcome = await work(user)
         except (NotCarried, ClerkIdTaken) as error:
             outcome = Outcome.not_linked(user, error.reason)
         except (AuthenticationInvalid, UserQuotaExceeded) as error:
@@ -200,7 +211,13 @@ class Importer:
                 )
             )
 
-    async def _carry(self, user: SourceUser, create: Create) -> Outcome | None:
+    async def _leave(self, why: Reason, user: SourceUser) -> Outcome | None:
+        if self._stop:
+            return None
+        await self._carrier.withdraw_leftover(user)
+        return Outcome.not_linked(user, why)
+
+    async def _carry(self, create: Create, user: SourceUser) -> Outcome | None:
         if self._stop:
             return None
         clerk_id = await self._carrier.carry(user, create)

@@ -148,8 +148,8 @@ _REASONS = (
     Reason(
         "row_keeps_changing",
         State.FAILED,
-        "the row changed each time it was sent",
-        "run the import again",
+        "the row changed each time it was sent, or the link query never finds it as the view shows it",
+        "run the import again; if it says so for everybody, make the view and its link query agree",
     ),
     Reason(
         "clerk_unavailable",
@@ -164,10 +164,13 @@ _REASONS = (
 REASONS = {reason.code: reason for reason in _REASONS}
 
 
-def reason(code: str) -> Reason:
-    """The reason with this code; a code of Clerk's that has no entry here is Clerk's refusal."""
+def reason(code: str, params: str = "") -> Reason:
+    """The reason with this code; one of Clerk's that has no entry here is told with the parameters it is about."""
     return REASONS.get(code) or Reason(
-        code, State.FAILED, f"Clerk refused it: {code}", "see Clerk's error catalogue for the code"
+        code,
+        State.FAILED,
+        f"Clerk refused it{params and ' because of ' + params}",
+        "correct the row, or the instance's settings; Clerk's error catalogue explains the code",
     )
 
 

@@ -110,8 +110,9 @@ async def run_preflight(
     """Survey the cohort and the Clerk instance."""
     config = environment.clerk
     limit = preflight.rate_of(config, rate or environment.playbook.import_.rate)
-    async with _source(environment, selection.resolve(environment)) as (_, source):
+    async with _source(environment, selection.resolve(environment)) as (connection, source):
         await _require_emails(source)
+        await Links(environment.playbook.source.link).check(connection)
         async with BackendClient(config, rate=limit) as clerk:
             instance = await _instance_settings(config)
             clerk_users = await clerk.count_users()
@@ -163,18 +164,29 @@ async def run_import(
         database.pool(environment.database_url, 1) as pool,
     ):
         await _require_emails(source)
+        await links.check(connection)
         instance = await clerk.get_instance()
         await importer.claim(connection, instance.id)
         policy = _policy(environment, await _instance_settings(config))
         count = await source.count()
         await source.find_duplicates()
+        everybody = await queries.users_in_all(connection)
+        leftovers = await clerk.count_users() > everybody["linked"]
         options = {**selection.as_json(), "rate": limit, "instance": instance.id}
         run_id = await importer.begin(connection, environment.name, options)
         begun(Begun(run_id, count, limit, lambda: clerk.limiter.started))
         carrier = Carrier(clerk, environment.name, run_id)
         async with Ledger(pool, links, run_id) as ledger:
             work = Importer(
-                source, clerk, carrier, ledger, policy, limit=selection.limit, seen=seen, stop=stop
+                source,
+                clerk,
+                carrier,
+                ledger,
+                policy,
+                limit=selection.limit,
+                leftovers=leftovers,
+                seen=seen,
+                stop=stop,
             )
             outcome = "failed"
             try:

@@ -208,12 +208,27 @@ class Links:
     """The write-back of `clerk_id`, by the query that belongs to the source view."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             loaded = aiosql.from_path(path, "asyncpg", mandatory_parameters=False)
             self._link: Any = loaded.link
         except (AttributeError, aiosql.SQLLoadException, aiosql.SQLParseException) as error:
             raise SourceInvalid(
                 f"{path} must hold one query that begins with `-- name: link`, see sql/sources/ax_link.sql."
+            ) from error
+
+    async def check(self, connection: Connection) -> None:
+        """Run the query for nobody, so that one that can't work is found before anybody is sent. Raises SourceInvalid."""
+        try:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                await self.write(connection, [])
+            finally:
+                await transaction.rollback()
+        except (asyncpg.SyntaxOrAccessError, asyncpg.DataError, TypeError, KeyError, ValueError) as error:
+            raise SourceInvalid(
+                f"The write-back query in {self._path} does not work: {error}. sql/sources/ax_link.sql has the contract."
             ) from error
 
     async def write(self, connection: Connection, sent: Iterable[Sent]) -> set[str]:

@@ -105,10 +105,15 @@ def show_import(console: Console, ended: Ended, environment: str) -> None:
     elif tally.needs_person:
         console.print(
             f"[yellow]Some users need a person.[/] All of them, by id: "
-            f"python -m toolkit status --env {environment} --users"
+            f"python -m toolkit status --env {environment} --users",
+            soft_wrap=True,
         )
     elif not tally.users:
         console.print("[green]Nobody was left to import.[/]")
+    elif tally.users < ended.count.due:
+        console.print(
+            f"[green]All that were sent went over.[/] {ended.count.due - tally.users:,} are still due."
+        )
     else:
         console.print("[green]Everybody went over.[/]")
 

@@ -23,6 +23,11 @@ from toolkit.migration.runs import Ended, Selection
 TOTP_KEY = bytes(range(32))
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 CHEAP_ARGON2I = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1, type=Type.I)
+AX_SOURCE = {
+    "view": "sql/sources/ax.sql",
+    "link": "sql/sources/ax_link.sql",
+    "migrations": ["sql/baseline", "sql/expand/toolkit", "sql/expand/ax"],
+}
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -57,7 +62,11 @@ class World:
 
     @property
     def environment(self) -> Environment:
-        playbook = {"clerk_instance": "development", "import": self.settings, "source": self.source}
+        playbook = {
+            "clerk_instance": "development",
+            "import": self.settings,
+            "source": self.source or AX_SOURCE,
+        }
         return Environment("test", Playbook.model_validate(playbook), self.variables)
 
     async def add(

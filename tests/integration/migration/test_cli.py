@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.migration.conftest import World, with_totp
+from tests.integration.migration.conftest import AX_SOURCE, World, with_totp
 
 PLAYBOOK: dict[str, Any] = {
     "clerk_instance": "development",
     "confirm": False,
     "import": {"disabled_users": "ban"},
+    "source": AX_SOURCE,
 }
 
 
@@ -227,6 +228,7 @@ def test_a_playbook_that_does_not_fit_is_named(tmp_path: Path, content: str, tol
         ["import", "--env", "prod", "ada@example.com"],
         ["import", "--env", "prod", "--oops"],
         ["migrate", "--env", "prod", "--oops"],
+        ["migrate", "--env", "sandbox", "--status", "--rollback"],
         ["oops"],
     ],
 )
@@ -285,3 +287,15 @@ def test_every_command_has_help() -> None:
         code, out, _ = run(*arguments, "--help", variables={})
         assert code == 0
         assert "Usage: python -m toolkit" in out
+
+
+async def test_an_output_that_is_closed_is_not_told_as_a_lost_database(world: World, playbook: str) -> None:
+    await world.add_many(5)
+    importing = command("import", "--env", playbook, "--json", variables=world.variables)
+    assert importing.stdout is not None
+    importing.stdout.close()
+    assert importing.stderr is not None
+    told = await asyncio.to_thread(importing.stderr.read)
+    assert importing.wait(30) == 1
+    assert "Postgres" not in told
+    assert "Traceback" not in told

@@ -33,14 +33,9 @@ async def test_an_ordinary_user_costs_one_request(world: World) -> None:
     await world.add_many(40)
     await world.run()
     assert world.requests() == 40
-    assert (
-        sum(
-            world.requests(operation)
-            for operation in world.emulator.stats()["requests"]
-            if "user" in operation
-        )
-        == 40
-    )
+    about_users = [operation for operation in world.emulator.stats()["requests"] if "user" in operation]
+    assert sorted(about_users) == ["GET /v1/users/count", "POST /v1/users"]
+    assert world.requests("GET /v1/users/count") == 1, "once a run"
 
 
 async def test_the_second_factor_arrives(world: World) -> None:
@@ -288,6 +283,35 @@ async def test_somebody_elses_external_id_is_a_conflict(world: World) -> None:
         assert await clerk.verify_password(stranger.id, "a stranger's password")
     assert await world.clerk_id(user_id) is None
     assert await world.ledger(user_id) == ("conflict", "external_id_taken")
+
+
+async def brought_but_not_linked(world: World, user_id: str) -> None:
+    """As a run leaves a user that is killed between Clerk's answer and the link."""
+    await world.run()
+    await world.connection.execute("UPDATE users SET clerk_id = NULL WHERE id::text = $1", user_id)
+    await world.connection.execute("DELETE FROM clerk_migration.import_ledger")
+
+
+async def test_a_password_cleared_between_two_runs_works_no_more(world: World) -> None:
+    """Invariants 4 and 7."""
+    user_id = await world.add(first_name="Ada")
+    await brought_but_not_linked(world, user_id)
+    await world.connection.execute("UPDATE users SET hashed_password = NULL, first_name = NULL")
+    await world.run()
+    user = await world.clerk_user(user_id)
+    assert user is not None
+    assert await world.clerk_id(user_id) == user.id
+    assert (user.password_enabled, user.first_name) == (False, None)
+
+
+async def test_a_second_factor_that_a_killed_run_did_not_carry_leaves_nobody_in_clerk(world: World) -> None:
+    """Invariant 2: reachable by password alone, if the user stayed there."""
+    user_id = await world.add()
+    await brought_but_not_linked(world, user_id)
+    await world.connection.execute("UPDATE users SET enabled_2fa = true")
+    await world.run()
+    assert await world.ledger(user_id) == ("held", "second_factor_missing")
+    assert await world.clerk_user(user_id) is None
 
 
 async def test_an_address_changed_between_two_runs_is_the_one_in_clerk(world: World) -> None:

@@ -1,12 +1,15 @@
 """A users table of another shape is imported with two SQL files and no Python."""
 
+from pathlib import Path
+
 import asyncpg
 import bcrypt
 import pytest
 
-from tests.integration.migration.conftest import World
+from tests.integration.migration.conftest import AX_SOURCE, World
 from tests.postgres import Server
 from toolkit import paths, schema
+from toolkit.migration.source import SourceInvalid
 
 FILES = paths.ROOT / "tests" / "integration" / "sources"
 
@@ -44,3 +47,25 @@ async def test_integer_ids_bcrypt_digests_and_one_name_column(
     assert await world.password_works("100", "her password")
     linked = await world.connection.fetchval("SELECT clerk_user_id FROM accounts WHERE account_no = 100")
     assert linked == user.id
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "-- name: link\nUPDATE nowhere SET clerk_id = 'x' RETURNING 'x' AS id;",
+        "-- name: link\nSELECT :no_such_parameter::text AS id;",
+        "-- name: link!\nUPDATE users SET clerk_id = NULL WHERE false;",
+        "-- name: connect\nSELECT 'x' AS id;",
+    ],
+)
+async def test_a_write_back_that_cannot_work_is_found_before_anybody_is_sent(
+    world: World, tmp_path: Path, query: str
+) -> None:
+    await world.add()
+    link = tmp_path / "broken_link.sql"
+    link.write_text(query)
+    world.source = {**AX_SOURCE, "link": str(link)}
+    for work in (world.preflight, world.run):
+        with pytest.raises(SourceInvalid, match=r"broken_link\.sql"):
+            await work()
+    assert world.emulator.stats()["users"] == 0

@@ -41,6 +41,7 @@ BACKEND: Mapping[tuple[str, str], Handler] = {
     ("PATCH", "/v1/users/{user_id}/metadata"): users.update_metadata,
     ("POST", "/v1/users/{user_id}/ban"): users.ban_user,
     ("POST", "/v1/users/{user_id}/unban"): users.unban_user,
+    ("POST", "/v1/users/{user_id}/remove_password"): users.remove_password,
     ("POST", "/v1/users/{user_id}/lock"): users.lock_user,
     ("POST", "/v1/users/{user_id}/unlock"): users.unlock_user,
     ("POST", "/v1/users/{user_id}/verify_password"): users.verify_password,

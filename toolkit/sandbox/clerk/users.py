@@ -159,6 +159,15 @@ async def verify_password(instance: Instance, call: Call) -> Answer:
     return Answer({"verified": True})
 
 
+async def remove_password(instance: Instance, call: Call) -> Answer:
+    """POST /v1/users/{user_id}/remove_password."""
+    Body(call.body, {"sign_out_of_other_sessions"})
+    user = find_user(instance, call)
+    if user.password_digest is None:
+        raise errors.no_password_set()
+    return _save(instance, replace(user, password_digest=None, password_hasher=None))
+
+
 async def verify_totp(instance: Instance, call: Call) -> Answer:
     """POST /v1/users/{user_id}/verify_totp: a TOTP code works once, and so does a backup code."""
     code = Body(call.body, {"code"}).required_text("code")
