@@ -28,7 +28,7 @@ check: $(READY) ## Lint and type-check everything: ruff, mypy --strict, squawk
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/squawk --config .squawk.toml $$(find sql/baseline sql/expand sql/contract -name '*.sql')
+	@$(BIN)/squawk --config .squawk.toml $$(find sql -name '*.sql' -not -path 'sql/queries/*' -not -path 'sql/sources/*')
 
 bench: $(READY) ## Measure what the tool promises about speed and memory
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -170,17 +170,20 @@ def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool
                 environment,
                 f"Take back the last migration of the database {address(url)}, with what it holds?",
             )
-        taken_back = schema.rollback_last(url, source.migrations)
+        taken_back = schema.rollback_last(url, source.migrations, source.view)
         done = [taken_back] if taken_back else []
     else:
         done = schema.apply(url, source.migrations, source.view)
+        run(runs.check_source(environment))
     if as_json:
         _print_json(done)
         return
     for name in done:
         click.echo(f"{'rolled back' if rollback else 'applied'}  {name}")
-    if not done:
-        click.echo("Nothing to do.")
+    if rollback and not done:
+        click.echo("Nothing to take back.")
+    if not rollback:
+        click.echo(f"{'' if done else 'Nothing to apply. '}The source view is as {source.view} says.")
 
 
 @cli.command()

@@ -9,7 +9,7 @@ import glob
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,9 +81,8 @@ def apply(database_url: str, directories: Sequence[Path], source_view: Path) -> 
                 else:
                     backend.apply_one(migration)
             done.append(migration.id)
-        with _failing(f"Installing the source view {source_view}", done), backend.transaction():
-            _queries.set_lock_timeout(backend.connection)
-            backend.execute(view)
+        with _failing(f"Installing the source view {source_view}", done):
+            _install(backend, view)
     return done
 
 
@@ -100,13 +99,14 @@ def status(database_url: str, directories: Sequence[Path]) -> list[MigrationStat
     return [MigrationStatus(migration.id, applied.get(migration.id)) for migration in migrations]
 
 
-def rollback_last(database_url: str, directories: Sequence[Path]) -> str | None:
+def rollback_last(database_url: str, directories: Sequence[Path], source_view: Path) -> str | None:
     """Take the last migration back and return its id; None when there is none.
 
-    The source view goes first, because it may stand on what is taken back; the next `apply` installs it again.
-    Raises as `apply` does.
+    The source view goes first, because it may stand on what is taken back; the next `apply` installs it again, and
+    so does a rollback that fails. Raises as `apply` does.
     """
     migrations = _read(directories)
+    view = _read_view(source_view)
     with _exclusive(database_url) as backend:
         applied = backend.to_rollback(migrations)
         if not applied:
@@ -116,7 +116,12 @@ def rollback_last(database_url: str, directories: Sequence[Path]) -> str | None:
             with backend.transaction():
                 _queries.set_lock_timeout(backend.connection)
                 _queries.drop_source_view(backend.connection)
-            backend.rollback_one(last)
+            try:
+                backend.rollback_one(last)
+            except psycopg.Error:
+                with suppress(psycopg.Error):  # what went wrong first is what is told
+                    _install(backend, view)
+                raise
         return str(last.id)
 
 
@@ -138,6 +143,14 @@ def _read_view(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise MigrationsInvalid(f"The source view's file {path} cannot be read: {error}") from error
+
+
+def _install(backend: Any, view: str) -> None:
+    """Put the source view in place of the one that is there."""
+    with backend.transaction():
+        _queries.set_lock_timeout(backend.connection)
+        _queries.drop_source_view(backend.connection)
+        backend.execute(view)
 
 
 def _conninfo(database_url: str) -> str:

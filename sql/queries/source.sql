@@ -30,7 +30,10 @@ RESET statement_timeout;
 
 -- name: first_batch(percent, emails, size)
 -- The first users of the cohort that are not in Clerk yet, by id.
-SELECT c.*, EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = c.id) AS is_duplicate
+SELECT
+    c.*,
+    c.id::text AS external_id,
+    EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = c.id) AS is_duplicate
 FROM cohort AS c
 WHERE
     c.clerk_id IS NULL
@@ -41,7 +44,10 @@ LIMIT :size;
 
 -- name: next_batch(after, percent, emails, size)
 -- As first_batch, after the id of the last row seen.
-SELECT c.*, EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = c.id) AS is_duplicate
+SELECT
+    c.*,
+    c.id::text AS external_id,
+    EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = c.id) AS is_duplicate
 FROM cohort AS c
 WHERE
     c.clerk_id IS NULL
@@ -67,7 +73,10 @@ WHERE lower(email) = ANY(:emails);
 
 -- name: rows_by_id(ids)
 -- These users as they are now, whatever cohort they belong to. The ids are text; the array is read by the key.
-SELECT s.*, EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = s.id) AS is_duplicate
+SELECT
+    s.*,
+    s.id::text AS external_id,
+    EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = s.id) AS is_duplicate
 FROM clerk_migration.source AS s
 WHERE s.id = ANY(:ids);
 

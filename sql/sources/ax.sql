@@ -6,8 +6,6 @@
 -- simple, so that the planner reaches the table's indexes through it: `id > … ORDER BY id LIMIT …` and
 -- `clerk_id IS NULL` are what it is asked.
 
-DROP VIEW IF EXISTS clerk_migration.source;
-
 CREATE VIEW clerk_migration.source AS
 SELECT
     id,

@@ -251,6 +251,13 @@ async def _count_clerk_users(environment: Environment) -> tuple[int | None, str 
         return None, str(error)
 
 
+async def check_source(environment: Environment) -> None:
+    """See that the source view and its write-back are what the import needs. Raises SourceInvalid."""
+    async with database.connect(environment.database_url) as connection:
+        await check_view(connection)
+        await Links(environment.playbook.source.link).check(connection)
+
+
 @asynccontextmanager
 async def _source(environment: Environment, cohort: Cohort) -> AsyncIterator[tuple[Connection, Source]]:
     url = environment.database_url

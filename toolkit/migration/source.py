@@ -13,6 +13,7 @@ from typing import Any
 
 import aiosql
 import asyncpg
+from aiosql.types import SQLOperationType
 
 from toolkit.database import Connection, queries
 from toolkit.errors import UsageError
@@ -51,6 +52,8 @@ class SourceUser:
 
     id: Any
     """The key as Postgres gives it (a UUID, an int, …): what the keyset goes by."""
+    external_id: str
+    """The key as text, as Postgres writes it: what Clerk keeps, and what the write-back looks for (invariant 1)."""
     email: str | None
     email_verified: bool
     password_digest: str | None = field(repr=False)
@@ -67,16 +70,12 @@ class SourceUser:
     is_duplicate: bool
     """Another user has the same address, once normalized as Clerk does."""
 
-    @property
-    def external_id(self) -> str:
-        """The id as Clerk keeps it (invariant 1)."""
-        return str(self.id)
-
     @classmethod
     def from_record(cls, record: asyncpg.Record) -> "SourceUser":
         """A row of `first_batch`, `next_batch` or `rows_by_id`; a flag that is NULL counts as the careful answer."""
         return cls(
             id=record["id"],
+            external_id=record["external_id"],
             email=record["email"],
             email_verified=bool(record["email_verified"]),
             password_digest=record["password_digest"],
@@ -212,9 +211,12 @@ class Links:
         try:
             loaded = aiosql.from_path(path, "asyncpg", mandatory_parameters=False)
             self._link: Any = loaded.link
+            if self._link.operation is not SQLOperationType.SELECT:
+                raise AttributeError("link")
         except (AttributeError, aiosql.SQLLoadException, aiosql.SQLParseException) as error:
             raise SourceInvalid(
-                f"{path} must hold one query that begins with `-- name: link`, see sql/sources/ax_link.sql."
+                f"{path} must hold one query that begins with `-- name: link` and returns the ids that it linked; see "
+                "sql/sources/ax_link.sql."
             ) from error
 
     async def check(self, connection: Connection) -> None:

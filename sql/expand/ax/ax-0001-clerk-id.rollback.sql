@@ -11,7 +11,7 @@ BEGIN
     ) THEN
         IF EXISTS (SELECT FROM users WHERE clerk_id IS NOT NULL) THEN
             RAISE EXCEPTION 'users are linked to Clerk (users.clerk_id), so the column is not dropped'
-            USING HINT = 'Take the import back first.';
+            USING HINT = 'Clerk checks their login, and nothing else may. It goes only from a database without linked users.';
         END IF;
     END IF;
 END

@@ -274,6 +274,15 @@ async def test_a_source_view_that_does_not_fit_is_named(
         assert (code, told in err) == (2, True), err
 
 
+async def test_migrate_tells_of_a_view_that_does_not_fit(world: World, tmp_path: Path) -> None:
+    view = tmp_path / "view.sql"
+    view.write_text("CREATE VIEW clerk_migration.source AS SELECT id, email FROM users;")
+    playbook = tmp_path / "own.yaml"
+    playbook.write_text(yaml.safe_dump(PLAYBOOK | {"source": {**AX_SOURCE, "view": str(view)}}))
+    code, _, err = run("migrate", "--env", str(playbook), variables=world.variables)
+    assert (code, "password_digest: is missing" in err) == (2, True)
+
+
 def test_every_command_has_help() -> None:
     for arguments in (
         [],

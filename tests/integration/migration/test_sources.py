@@ -10,6 +10,7 @@ from tests.integration.migration.conftest import AX_SOURCE, World
 from tests.postgres import Server
 from toolkit import paths, schema
 from toolkit.migration.source import SourceInvalid
+from toolkit.sandbox.seed import MIGRATIONS, SOURCE_VIEW
 
 FILES = paths.ROOT / "tests" / "integration" / "sources"
 
@@ -47,6 +48,24 @@ async def test_integer_ids_bcrypt_digests_and_one_name_column(
     assert await world.password_works("100", "her password")
     linked = await world.connection.fetchval("SELECT clerk_user_id FROM accounts WHERE account_no = 100")
     assert linked == user.id
+
+
+async def test_a_key_goes_to_clerk_as_postgres_writes_it(world: World, tmp_path: Path) -> None:
+    """Invariant 1: Python would write some types differently, and nobody would be found again."""
+    view, link = tmp_path / "view.sql", tmp_path / "link.sql"
+    view.write_text(SOURCE_VIEW.read_text().replace("    id,\n", "    id::text::bytea AS id,\n"))
+    link.write_text(
+        (paths.SQL / "sources" / "ax_link.sql")
+        .read_text()
+        .replace("sent.id::uuid", "convert_from(sent.id::bytea, 'utf8')::uuid")
+        .replace("RETURNING u.id::text AS id", "RETURNING sent.id")
+    )
+    world.source = {**AX_SOURCE, "view": str(view), "link": str(link)}
+    user_id = await world.add()
+    schema.apply(world.url, MIGRATIONS, view)
+    ended = await world.run()
+    assert ended.tally.as_json()["states"] == {"linked": 1}
+    assert await world.clerk_user("\\x" + user_id.encode().hex()) is not None
 
 
 @pytest.mark.parametrize(

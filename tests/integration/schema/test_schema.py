@@ -81,7 +81,7 @@ def test_status_tells_what_is_applied_and_changes_nothing(empty: str) -> None:
         )
     done = apply(empty)
     assert applied(empty) == done
-    schema.rollback_last(empty, MIGRATIONS)
+    schema.rollback_last(empty, MIGRATIONS, SOURCE_VIEW)
     assert applied(empty) == done[:-1]
 
 
@@ -164,9 +164,7 @@ def test_a_source_view_that_fails_leaves_the_old_one(
     migrated: str, second: Connection, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.sql"
-    broken.write_text(
-        "DROP VIEW clerk_migration.source; CREATE VIEW clerk_migration.source AS SELECT nobody FROM users;"
-    )
+    broken.write_text("CREATE VIEW clerk_migration.source AS SELECT nobody FROM users;")
     with pytest.raises(MigrationFailed, match=r'broken\.sql failed: column "nobody" does not exist'):
         schema.apply(migrated, MIGRATIONS, broken)
     assert second.execute("SELECT count(*) FROM clerk_migration.source").fetchone() == (0,)
@@ -187,7 +185,7 @@ def test_another_users_table_needs_no_migration_of_ax(empty: str) -> None:
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT count(*) FROM clerk_migration.source").fetchone() == (0,)
     for migration in reversed(done):
-        assert schema.rollback_last(empty, [TOOLKIT]) == migration
+        assert schema.rollback_last(empty, [TOOLKIT], SOURCES / "accounts.sql") == migration
     assert dump(empty) == before
 
 

@@ -1,7 +1,5 @@
 -- The table `accounts` as the import reads it; sql/sources/ax.sql explains the columns.
 
-DROP VIEW IF EXISTS clerk_migration.source;
-
 CREATE VIEW clerk_migration.source AS
 SELECT
     account_no AS id,

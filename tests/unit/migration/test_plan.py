@@ -15,6 +15,7 @@ KEY, NONCE = b"k" * 32, b"n" * 12
 SECRET = "JBSWY3DPEHPK3PXP"
 ORDINARY = SourceUser(
     id=1,
+    external_id="1",
     email="Ada@Example.com",
     email_verified=True,
     password_digest=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret"),
