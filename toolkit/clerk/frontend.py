@@ -38,23 +38,6 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
-class Enabled:
-    """A restriction, on or off."""
-
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Restrictions:
-    """Who may sign up."""
-
-    allowlist: Enabled
-    blocklist: Enabled
-    block_email_subaddresses: Enabled
-    block_disposable_email_domains: Enabled
-
-
-@dataclass(frozen=True, slots=True)
 class SecondFactor:
     """Whether everybody must have a second factor."""
 
@@ -91,7 +74,6 @@ class UserSettings:
     attributes: Mapping[str, Attribute]
     sign_in: SignIn
     sign_up: SignUp
-    restrictions: Restrictions
     password_settings: PasswordSettings
 
 
@@ -131,11 +113,6 @@ class InstanceSettings:
         return self._has("authenticator_app") and self._attributes["authenticator_app"].used_for_second_factor
 
     @property
-    def backup_code_enabled(self) -> bool:
-        """Users may have backup codes."""
-        return self._has("backup_code")
-
-    @property
     def second_factor_required(self) -> bool:
         """Everybody must have a second factor."""
         return self.user_settings.sign_in.second_factor.required
@@ -148,18 +125,6 @@ class InstanceSettings:
             for name, attribute in self._attributes.items()
             if attribute.enabled and attribute.required and name not in ("email_address", "password")
         )
-
-    @property
-    def email_restrictions(self) -> tuple[str, ...]:
-        """Restrictions that keep some addresses from signing up, in words."""
-        restrictions = self.user_settings.restrictions
-        switches = {
-            "the allowlist": restrictions.allowlist,
-            "the blocklist": restrictions.blocklist,
-            "the block on email subaddresses (name+tag@…)": restrictions.block_email_subaddresses,
-            "the block on disposable email addresses": restrictions.block_disposable_email_domains,
-        }
-        return tuple(name for name, switch in switches.items() if switch.enabled)
 
     @property
     def _attributes(self) -> Mapping[str, Attribute]:

@@ -119,6 +119,11 @@ def misfits(instance: InstanceSettings, found: Survey) -> list[str]:
         faults.append(
             "Email addresses are off. Enable “Email” under User & authentication in Clerk's Dashboard."
         )
+    elif not instance.email_address_identifies:
+        faults.append(
+            "Nobody signs in with an email address. Enable “Sign-in with email” under User & authentication in Clerk's "
+            "Dashboard."
+        )
     if not instance.password_enabled and found.digests.total() > found.digests["no password"]:
         faults.append(
             "Passwords are off. Enable “Password” under User & authentication in Clerk's Dashboard."
@@ -128,6 +133,12 @@ def misfits(instance: InstanceSettings, found: Survey) -> list[str]:
         faults.append(
             f"Authenticator applications are off, and {not_offered} users have one. Enable “Authenticator application” "
             "under Multi-factor in Clerk's Dashboard."
+        )
+    without = found.importable - found.second_factor
+    if instance.second_factor_required and without:
+        faults.append(
+            f"A second factor is required of every user, and {without:,} users have none. Make it optional under "
+            "Multi-factor in Clerk's Dashboard until they had the time to enrol."
         )
     faults.extend(
         f"{required} is required of every user, and the import does not send it to all. Make it optional in "

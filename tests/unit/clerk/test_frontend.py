@@ -46,16 +46,11 @@ USUAL: dict[str, Json] = {
 }
 
 
-def environment(attributes: Mapping[str, Json] | None = None, restricted: tuple[str, ...] = ()) -> Json:
-    restrictions: Json = {
-        name: {"enabled": name in restricted}
-        for name in ("allowlist", "blocklist", "block_email_subaddresses", "block_disposable_email_domains")
-    }
+def environment(attributes: Mapping[str, Json] | None = None) -> Json:
     settings: Json = {
         "attributes": dict[str, JsonValue]({**USUAL, **(attributes or {})}),
         "sign_in": {"second_factor": {"required": False}},
         "sign_up": {"mode": "public", "legal_consent_enabled": False, "progressive": True},
-        "restrictions": restrictions,
         "password_settings": {"min_length": 8, "max_length": 0, "disable_hibp": False},
         "social": {},
     }
@@ -89,10 +84,8 @@ async def test_an_instance_that_fits(recorder: Recorder) -> None:
     assert settings.email_address_identifies
     assert settings.password_enabled
     assert settings.authenticator_app_enabled
-    assert settings.backup_code_enabled
     assert not settings.second_factor_required
     assert settings.required_beyond_email_and_password == ()
-    assert settings.email_restrictions == ()
     assert settings.user_settings.sign_up.mode == "public"
     assert settings.user_settings.password_settings.min_length == 8
 
@@ -105,7 +98,6 @@ async def test_an_instance_that_fits(recorder: Recorder) -> None:
         ({"password": OFF}, "password_enabled"),
         ({"authenticator_app": OFF}, "authenticator_app_enabled"),
         ({"authenticator_app": attribute(second=False)}, "authenticator_app_enabled"),
-        ({"backup_code": OFF}, "backup_code_enabled"),
     ],
 )
 async def test_what_is_off_is_seen(recorder: Recorder, attributes: dict[str, Json], name: str) -> None:
@@ -125,16 +117,6 @@ async def test_what_clerk_requires_beyond_email_and_password_is_named(recorder: 
         ),
     )
     assert set(settings.required_beyond_email_and_password) == {"Username", "First name"}
-
-
-async def test_restrictions_on_addresses_are_named(recorder: Recorder) -> None:
-    settings = await settings_from(
-        recorder, environment(restricted=("allowlist", "block_email_subaddresses"))
-    )
-    assert settings.email_restrictions == (
-        "the allowlist",
-        "the block on email subaddresses (name+tag@…)",
-    )
 
 
 async def test_something_else_at_that_address_is_recognized(recorder: Recorder) -> None:
