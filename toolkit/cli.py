@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 failed, or something needs a person; 2 the call or the con
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sys
@@ -59,6 +60,22 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask before beginni
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
 
 
+class Percent(click.FloatRange):
+    """`--percent`: above 0, at most 100, and a number."""
+
+    name = "percent"
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=100, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse the share; click lets `nan` through."""
+        share = super().convert(value, param, ctx)
+        if math.isnan(share):
+            self.fail(f"{value!r} is not a share in percent.", param, ctx)
+        return share
+
+
 def selection_options(command: Command) -> Command:
     """Whom a run is about."""
     for option in (
@@ -78,7 +95,7 @@ def selection_options(command: Command) -> Command:
         ),
         click.option(
             "--percent",
-            type=click.FloatRange(min=0, max=100, min_open=True),
+            type=Percent(),
             metavar="P",
             help="A stable share of all users: whoever is in 1 % is in 10 % too.",
         ),
@@ -240,7 +257,11 @@ def import_(
         )
     progress = view(Console(stderr=True), as_json=as_json)
     with progress:
-        ended = run(_import(environment, selection, rate, progress))
+        try:
+            ended = run(_import(environment, selection, rate, progress))
+        except ToolkitError as error:
+            progress.event("ended", {"outcome": "failed", "error": str(error)})
+            raise
     counts = {**ended.tally.as_json(), "users": ended.tally.users, "needs_person": ended.tally.needs_person}
     progress.event("ended", {"run": ended.run_id, "outcome": ended.outcome, **counts})
     if not as_json:

@@ -3,6 +3,7 @@
 Every query is a named one in a `.sql` file; see aiosql for the forms (`^` one row, `$` one value, `!` none).
 """
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
@@ -14,6 +15,9 @@ from asyncpg.pool import PoolConnectionProxy
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import QUERIES
+
+# asyncpg logs a traceback when its pool loses a connection; the error raised here says the same in words.
+logging.getLogger("asyncpg").addHandler(logging.NullHandler())
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -53,11 +57,18 @@ class NotMigrated(ToolkitError):
 def address(url: str) -> str:
     """The URL's host and database, without user and password, for messages."""
     parts = urlsplit(url)
+    if "@" in parts.path:  # a password with a / in it that is not written %2F
+        return "the address in DATABASE_URL"
     try:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         port = ""  # it is not a number; connecting will say so
     return f"{parts.hostname or 'a local socket'}{port}{parts.path}"
+
+
+def _said(error: asyncpg.PostgresError) -> str:
+    """What Postgres said, without its details: they quote the row, digests and all (invariant 8)."""
+    return str(error.args[0] if error.args else type(error).__name__)
 
 
 @contextmanager
@@ -67,17 +78,19 @@ def database_errors(url: str) -> Iterator[None]:
         yield
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
         raise DatabaseUnreachable(
-            f"Postgres at {address(url)} refuses the login: {error}. Check user and password in DATABASE_URL."
+            f"Postgres at {address(url)} refuses the login: {_said(error)}. Check user and password in DATABASE_URL."
         ) from error
     except asyncpg.InvalidCatalogNameError as error:
-        raise DatabaseUnreachable(f"{error} at {address(url)}. Check the name in DATABASE_URL.") from error
+        raise DatabaseUnreachable(
+            f"{_said(error)} at {address(url)}. Check the name in DATABASE_URL."
+        ) from error
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
         raise NotMigrated(
-            f"The database at {address(url)} is not prepared: {error}. Run `python -m toolkit migrate --env …` first."
+            f"The database at {address(url)} is not prepared: {_said(error)}. Run `python -m toolkit migrate --env …` first."
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise DatabaseFailed(
-            f"The user in DATABASE_URL may not do that at {address(url)}: {error}. Grant it, or use the tables' owner."
+            f"The user in DATABASE_URL may not do that at {address(url)}: {_said(error)}. Grant it, or use the tables' owner."
         ) from error
     except BrokenPipeError:
         raise  # of standard output: asyncpg tells a lost connection in its own words
@@ -88,11 +101,11 @@ def database_errors(url: str) -> Iterator[None]:
         ) from error
     except asyncpg.QueryCanceledError as error:
         raise DatabaseFailed(
-            f"Postgres at {address(url)} ended a statement: {error}. Give the user in DATABASE_URL a longer "
+            f"Postgres at {address(url)} ended a statement: {_said(error)}. Give the user in DATABASE_URL a longer "
             "statement_timeout (ALTER ROLE … SET statement_timeout), then run the same command again."
         ) from error
     except asyncpg.PostgresError as error:
-        raise DatabaseFailed(f"Postgres at {address(url)} said: {error}") from error
+        raise DatabaseFailed(f"Postgres at {address(url)} said: {_said(error)}") from error
 
 
 @contextmanager

@@ -49,16 +49,52 @@ SET
 SELECT count(*) AS total, count(clerk_id) AS linked
 FROM clerk_migration.source;
 
+-- name: origin()$
+-- This database's own name, as it stands in the metadata of the Clerk users that come from here.
+SELECT id::text FROM clerk_migration.origin;
+
+-- name: note_sending(run_id, user_ids)!
+INSERT INTO clerk_migration.sending (user_id, run_id)
+SELECT id, :run_id FROM unnest(:user_ids::text[]) AS given (id)
+ON CONFLICT (user_id) DO UPDATE SET run_id = excluded.run_id;
+
+-- name: forget_sending(user_ids)!
+DELETE FROM clerk_migration.sending WHERE user_id = ANY(:user_ids::text[]);
+
+-- name: some_sending(after, size)
+-- Users who were to be sent and are not linked, by id.
+SELECT user_id
+FROM clerk_migration.sending
+WHERE user_id > :after
+ORDER BY user_id
+LIMIT :size;
+
+-- name: linked_among(clerk_ids)
+-- Those of these Clerk users that a row is linked to.
+SELECT clerk_id FROM clerk_migration.source WHERE clerk_id = ANY(:clerk_ids::text[]);
+
+-- name: impatient#
+-- The application is not to wait for the import, nor the import for the application.
+SET LOCAL lock_timeout = '1s';
+
 -- name: ledger_counts()
--- How many users are in which state, and why.
-SELECT state, error_code, count(*) AS users, (array_agg(user_id ORDER BY user_id) FILTER (WHERE state <> 'linked'))[1 : 5] AS examples
-FROM clerk_migration.import_ledger
-GROUP BY state, error_code
-ORDER BY state, error_code;
+-- How many users are in which state, and why. Who was linked since, or is gone, is not asked about any more.
+SELECT
+    l.state,
+    l.error_code,
+    count(*) AS users,
+    (array_agg(l.user_id ORDER BY l.user_id) FILTER (WHERE l.state <> 'linked'))[1 : 5] AS examples
+FROM clerk_migration.import_ledger AS l
+WHERE
+    l.state = 'linked'
+    OR EXISTS (SELECT FROM clerk_migration.source AS s WHERE s.id::text = l.user_id AND s.clerk_id IS NULL)
+GROUP BY l.state, l.error_code
+ORDER BY l.state, l.error_code;
 
 -- name: not_carried()
 -- The users that are not in Clerk although a run looked at them, and why.
-SELECT user_id, state, error_code
-FROM clerk_migration.import_ledger
-WHERE state <> 'linked'
-ORDER BY state, error_code, user_id;
+SELECT l.user_id, l.state, l.error_code
+FROM clerk_migration.import_ledger AS l
+INNER JOIN clerk_migration.source AS s ON l.user_id = s.id::text
+WHERE l.state <> 'linked' AND s.clerk_id IS NULL
+ORDER BY l.state, l.error_code, l.user_id;

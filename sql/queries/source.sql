@@ -7,11 +7,31 @@ FROM pg_attribute AS a
 WHERE a.attrelid = to_regclass('clerk_migration.source') AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;
 
+-- name: create_rows#
+-- The source view without the moments that no calendar of ours has (infinity, before Christ).
+CREATE OR REPLACE TEMPORARY VIEW source_rows AS
+SELECT
+    id,
+    email,
+    email_verified,
+    password_digest,
+    password_hasher,
+    second_factor,
+    totp_cipher,
+    totp_nonce,
+    totp_secret,
+    first_name,
+    last_name,
+    CASE WHEN created_at BETWEEN '0002-01-01Z' AND '9998-12-31Z' THEN created_at END AS created_at,
+    disabled,
+    clerk_id
+FROM clerk_migration.source;
+
 -- name: create_cohort#
 -- The rows that a run is about, as a view of its own connection. A view takes no parameters, so the condition,
 -- which the operator wrote into the playbook, is put in place of {condition}.
 CREATE OR REPLACE TEMPORARY VIEW cohort AS
-SELECT * FROM clerk_migration.source WHERE {condition};
+SELECT * FROM source_rows WHERE {condition};
 
 -- name: create_duplicates#
 -- Users whose address is another one's too once Clerk has normalized it: one identity cannot be two accounts.
@@ -20,7 +40,7 @@ SET statement_timeout = 0;
 CREATE TEMPORARY TABLE duplicates AS
 SELECT id
 FROM (
-    SELECT id, count(*) OVER (PARTITION BY lower(normalize(btrim(email), NFKC))) AS holders
+    SELECT id, count(*) OVER (PARTITION BY lower(btrim(normalize(email, NFKC), E' \t\n\r\f\v'))) AS holders
     FROM clerk_migration.source
     WHERE email IS NOT NULL
 ) AS addresses
@@ -77,15 +97,29 @@ SELECT
     s.*,
     s.id::text AS external_id,
     EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = s.id) AS is_duplicate
-FROM clerk_migration.source AS s
+FROM source_rows AS s
 WHERE s.id = ANY(:ids);
 
--- name: due_owners(addresses, percent, emails)
--- Users of the cohort that are not in Clerk and hold one of these addresses, normalized as Clerk does.
-SELECT c.id::text AS id, lower(normalize(btrim(c.email), NFKC)) AS email
+-- name: create_due#
+CREATE TEMPORARY TABLE due (id text, email text);
+
+-- name: fill_due(percent, emails)!
+-- The users of the cohort that are not in Clerk, by what Clerk's users are compared with: key and normalized address.
+INSERT INTO due (id, email)
+SELECT c.id::text, lower(btrim(normalize(c.email, NFKC), E' \t\n\r\f\v'))
 FROM cohort AS c
 WHERE
     c.clerk_id IS NULL
-    AND lower(normalize(btrim(c.email), NFKC)) = ANY(:addresses)
     AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
     AND (:emails::text[] IS NULL OR lower(c.email) = ANY(:emails));
+
+-- name: index_due#
+CREATE INDEX ON due (email);
+CREATE INDEX ON due (id);
+ANALYZE due;
+
+-- name: due_users(addresses, ids)
+-- Due users that hold one of these addresses, or have one of these keys.
+SELECT id, email FROM due WHERE email = ANY(:addresses::text[])
+UNION
+SELECT id, email FROM due WHERE id = ANY(:ids::text[]);

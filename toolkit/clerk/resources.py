@@ -53,6 +53,7 @@ class User:
     banned: bool
     locked: bool
     created_at: int
+    last_sign_in_at: int | None = None
     public_metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     private_metadata: Mapping[str, JsonValue] | None = None
 

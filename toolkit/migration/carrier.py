@@ -5,6 +5,7 @@ sent, the second factor is on, a disabled user is banned.
 """
 
 import unicodedata
+from collections.abc import Awaitable, Callable, Sequence
 
 from toolkit.clerk import (
     BackendClient,
@@ -31,15 +32,29 @@ class NotCarried(ToolkitError):
 class Carrier:
     """Brings rows into Clerk.
 
-    The names of the environment and the run go into each new user's private metadata.
+    The names of the environment, its database (`origin`) and the run go into each new user's private metadata: only
+    such a user is ever removed again. `is_linked` tells whether some row has a Clerk user's id.
     Every method may raise NotCarried, or a ClerkError that is not about this user alone
     (unreachable, rate limited, wrong key, quota).
     """
 
-    def __init__(self, clerk: BackendClient, environment: str, run_id: int) -> None:
+    LEFTOVERS = 100
+    """External IDs that Clerk is asked for at a time."""
+
+    def __init__(
+        self,
+        clerk: BackendClient,
+        environment: str,
+        origin: str,
+        run_id: int,
+        is_linked: Callable[[Sequence[str]], Awaitable[set[str]]],
+    ) -> None:
         self._clerk = clerk
         self._environment = environment
+        self._origin = origin
         self._run_id = run_id
+        self._is_linked = is_linked
+        self._adopted: set[str] = set()
 
     async def carry(self, user: SourceUser, create: Create) -> str:
         """Create the user in Clerk, or find the one that an earlier attempt created; the Clerk user id."""
@@ -51,8 +66,7 @@ class Carrier:
             found = await self._clerk.find_user_by_external_id(user.external_id)
             if found is None:
                 raise NotCarried(REASONS["email_taken"]) from None
-            if not self._is_the_same(found, user):
-                raise NotCarried(REASONS["external_id_taken"]) from None
+            await self._adopt(found, user)
             return await self.renew(found.id, user, create)
         except FeatureNotAvailable as error:
             raise NotCarried(REASONS["ban_not_available"] if create.banned else reason(error.code)) from error
@@ -74,35 +88,35 @@ class Carrier:
         await self._settle(updated, user, create)
         return clerk_id
 
-    async def withdraw_leftover(self, user: SourceUser) -> None:
-        """Remove the Clerk user that a killed run made of this row, now that the row can't go over any more.
+    async def withdraw_leftovers(self, external_ids: Sequence[str]) -> None:
+        """Remove the Clerk users that came from here for these rows (LEFTOVERS at most) and that no row is linked to.
 
-        Left alone, it would be reachable by its password although the row has a second factor (invariant 2).
+        Left alone they would be reachable by a password that the row may not have any more, or without the second
+        factor that it has (invariants 2 and 4).
         """
-        found = await self._clerk.find_user_by_external_id(user.external_id)
-        if found is not None and self._came_from_here(found):
-            await self.withdraw(found.id)
+        found = await self._clerk.list_users(external_ids=external_ids, limit=len(external_ids))
+        ours = [user.id for user in found if came_from(user, self._origin)]
+        for clerk_id in set(ours) - await self._is_linked(ours):
+            await self.withdraw(clerk_id)
 
     async def withdraw(self, clerk_id: str) -> None:
-        """Remove a Clerk user that no row is linked to."""
+        """Remove a Clerk user that no row is linked to, unless something else made it."""
+        if clerk_id in self._adopted:
+            return
         try:
             await self._clerk.delete_user(clerk_id)
         except ResourceNotFound:
             return
 
-    def _is_the_same(self, found: User, user: SourceUser) -> bool:
-        """Whether a Clerk user with the row's external ID is the row's.
-
-        Ids such as 1, 2, 3 are in every database: it must have the address as well, or have been brought here from
-        this environment, so that only the address has changed since.
-        """
-        wanted = normalize_email(_address(user))
-        if any(normalize_email(email.email_address) == wanted for email in found.email_addresses):
-            return True
-        return self._came_from_here(found)
-
-    def _came_from_here(self, found: User) -> bool:
-        return (found.private_metadata or {}).get("migration_environment") == self._environment
+    async def _adopt(self, found: User, user: SourceUser) -> None:
+        """Make sure that the Clerk user with the row's external ID may be written over. Raises NotCarried."""
+        refusal = obstacle(found, normalize_email(_address(user)), self._origin)
+        if refusal is not None:
+            raise NotCarried(refusal)
+        if await self._is_linked([found.id]):
+            raise NotCarried(REASONS["clerk_id_taken"])
+        if not came_from(found, self._origin):
+            self._adopted.add(found.id)
 
     async def _create(self, user: SourceUser, create: Create) -> User:
         return await self._clerk.create_user(
@@ -116,7 +130,11 @@ class Carrier:
             skip_password_requirement=user.password_digest is None,
             totp_secret=create.totp_secret,
             created_at=user.created_at,
-            private_metadata={"migration_environment": self._environment, "migration_run": self._run_id},
+            private_metadata={
+                "migration_environment": self._environment,
+                "migration_database": self._origin,
+                "migration_run": self._run_id,
+            },
             banned=create.banned,
             skip_legal_checks=True,
         )
@@ -157,9 +175,30 @@ class Carrier:
             raise NotCarried(REASONS["email_taken"]) from error
 
 
+def obstacle(found: User, address: str, origin: str) -> Reason | None:
+    """Why a Clerk user with a row's external ID is not the row's to write over; None when it is.
+
+    It is when an earlier attempt made it. One that something else made must have the row's address (normalized), as
+    ids such as 1, 2, 3 are in every database, and must never have been used: what it has may be newer.
+    """
+    ours = came_from(found, origin)
+    elsewhere = (found.private_metadata or {}).get("migration_database") is not None
+    addresses = {normalize_email(email.email_address) for email in found.email_addresses}
+    if not ours and (elsewhere or address not in addresses):
+        return REASONS["external_id_taken"]
+    if found.last_sign_in_at is not None or (found.two_factor_enabled and not ours):
+        return REASONS["clerk_user_in_use"]
+    return None
+
+
+def came_from(found: User, origin: str) -> bool:
+    """Whether an import from this database made the Clerk user."""
+    return (found.private_metadata or {}).get("migration_database") == origin
+
+
 def normalize_email(address: str) -> str:
     """An address as Clerk compares it: Unicode form NFKC, lower case, no blanks around it."""
-    return unicodedata.normalize("NFKC", address.strip()).lower()
+    return unicodedata.normalize("NFKC", address).strip().lower()
 
 
 def not_carried(error: ClerkApiError) -> NotCarried:

@@ -8,9 +8,8 @@ is due as long as it has no `clerk_id`, and a Clerk user whose answer was lost i
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from toolkit.clerk import (
     AuthenticationInvalid,
@@ -24,7 +23,7 @@ from toolkit.clerk import (
 from toolkit.database import Connection, queries
 from toolkit.errors import ToolkitError
 from toolkit.migration.carrier import Carrier, NotCarried, not_carried
-from toolkit.migration.ledger import ClerkIdTaken, Ledger, Outcome
+from toolkit.migration.ledger import Ledger, LinkImpossible, Outcome
 from toolkit.migration.plan import REASONS, Create, Policy, Reason, Skip, State, plan
 from toolkit.migration.source import Sent, Source, SourceUser
 
@@ -96,21 +95,19 @@ class Stop:
         return self._event.is_set()
 
 
-Work = Callable[[SourceUser], Awaitable[Outcome | None]]
-
-
 class Importer:
     """One run over a cohort.
 
-    `leftovers` says that Clerk has users that no row is linked to: a run that was killed may have made them.
     `seen` is told of every user as soon as it is settled. `stop` may be called at any time, from a signal
     handler as well.
     """
 
-    ROUNDS = 3
-    """How often a row that changes under the import is sent again."""
+    PAUSES = (0.1, 0.5, 2.0, 0.0)
+    """A row that changes under the import is sent again, one that is locked waited for: so often, so many seconds."""
     OUTAGES = 25
     """Users in a row that Clerk did not answer for, after which the run stops."""
+    REFUSALS = 100
+    """Users in a row that Clerk refused, after which the run stops."""
 
     def __init__(
         self,
@@ -119,9 +116,9 @@ class Importer:
         carrier: Carrier,
         ledger: Ledger,
         policy: Policy,
+        tally: Tally,
         *,
         limit: int | None,
-        leftovers: bool,
         seen: Callable[[Outcome], None],
         stop: Stop,
     ) -> None:
@@ -131,75 +128,94 @@ class Importer:
         self._ledger = ledger
         self._policy = policy
         self._limit = limit
-        self._leftovers = leftovers
         self._seen = seen
         self._stop = stop
         self._unanswered = 0
-        self.tally = Tally()
+        self._refused = 0
+        self._tally = tally
 
-    async def run(self) -> Tally:
-        """Import everybody who is due. Raises ImportStopped, or what Clerk's refusal of the key raises."""
+    async def run(self) -> None:
+        """Import everybody who is due, counted in the tally. Raises ImportStopped, or what Clerk's refusal of the key raises."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                sent = 0
-                async for user in self._due():
-                    decided = plan(user, self._policy)
-                    if isinstance(decided, Skip):
-                        if self._leftovers and user.second_factor:
-                            await self._clerk.ready()
-                            tasks.create_task(self._import(user, partial(self._leave, decided.reason)))
-                        else:
-                            self._settle(Outcome.not_linked(user, decided.reason))
-                    elif sent == self._limit:
+                async for user, create in self._due():
+                    await self._clerk.ready()
+                    if self._stop:
                         break
-                    else:
-                        sent += 1
-                        await self._clerk.ready()
-                        tasks.create_task(self._import(user, partial(self._carry, decided)))
+                    tasks.create_task(self._import(user, create))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None  # the first failure is what the others failed of
         if self._stop.because is not None:
             raise self._stop.because
-        return self.tally
 
-    async def _due(self) -> AsyncIterator[SourceUser]:
-        """Who is due, until the stop, and no faster than the ledger is written."""
+    async def _due(self) -> AsyncIterator[tuple[SourceUser, Create]]:
+        """Who is to be sent, until the limit or the stop, and no faster than the ledger is written.
+
+        They are noted before; those that cannot go over are settled at once.
+        """
+        left = self._limit
         async for batch in self._source.batches():
+            sendable: list[tuple[SourceUser, Create]] = []
             for user in batch:
+                if left == len(sendable):
+                    break
+                decided = plan(user, self._policy)
+                if isinstance(decided, Skip):
+                    await self._ledger.room()
+                    self._settle(Outcome.not_linked(user, decided.reason))
+                else:
+                    sendable.append((user, decided))
+            await self._ledger.begin([user for user, _ in sendable])
+            for item in sendable:
                 await self._ledger.room()
                 if self._stop:
                     return
-                yield user
+                yield item
+            if left is not None:
+                left -= len(sendable)
+                if left == 0:
+                    return
 
-    async def _import(self, user: SourceUser, work: Work) -> None:
-        outcome = await self._outcome(user, work)
+    async def _import(self, user: SourceUser, create: Create) -> None:
+        outcome = await self._outcome(user, create)
         if outcome is not None:
             self._settle(outcome)
 
     def _settle(self, outcome: Outcome) -> None:
         if outcome.state is not State.LINKED:
             self._ledger.record(outcome)
-        self.tally.add(outcome)
+        self._tally.add(outcome)
         self._seen(outcome)
 
-    async def _outcome(self, user: SourceUser, work: Work) -> Outcome | None:
-        """What became of the work on one user; None when the user was not begun, or is gone."""
+    async def _outcome(self, user: SourceUser, create: Create) -> Outcome | None:
+        """Carry one user over; None when the user was not begun, or is gone."""
         try:
-            outcome = await work(user)
-        except (NotCarried, ClerkIdTaken) as error:
+            outcome = await self._carry(user, create)
+        except (NotCarried, LinkImpossible) as error:
             outcome = Outcome.not_linked(user, error.reason)
         except (AuthenticationInvalid, UserQuotaExceeded) as error:
             self._stop(error)
             return None
         except ClerkApiError as error:
-            outcome = Outcome.not_linked(user, not_carried(error).reason)
+            self._count_refusal(error)
+            return Outcome.not_linked(user, not_carried(error).reason)
         except ClerkRateLimited:
             outcome = Outcome.not_linked(user, REASONS["rate_limited"])
         except ClerkUnavailable as error:
             self._count_outage(error)
             return Outcome.not_linked(user, REASONS["clerk_unavailable"])
-        self._unanswered = 0
+        self._unanswered = self._refused = 0
         return outcome
+
+    def _count_refusal(self, error: ClerkApiError) -> None:
+        self._refused += 1
+        if self._refused == self.REFUSALS:
+            self._stop(
+                ImportStopped(
+                    f"Clerk refused {self.REFUSALS} users in a row, so the import stopped: {error} It is probably about "
+                    "the instance and not about them. Once that is mended, run the same command again."
+                )
+            )
 
     def _count_outage(self, error: ClerkError) -> None:
         self._unanswered += 1
@@ -211,17 +227,11 @@ class Importer:
                 )
             )
 
-    async def _leave(self, why: Reason, user: SourceUser) -> Outcome | None:
-        if self._stop:
-            return None
-        await self._carrier.withdraw_leftover(user)
-        return Outcome.not_linked(user, why)
-
-    async def _carry(self, create: Create, user: SourceUser) -> Outcome | None:
+    async def _carry(self, user: SourceUser, create: Create) -> Outcome | None:
         if self._stop:
             return None
         clerk_id = await self._carrier.carry(user, create)
-        for _ in range(self.ROUNDS):
+        for pause in self.PAUSES:
             if await self._ledger.link(Sent(user, clerk_id)):
                 return Outcome(user.external_id, State.LINKED, clerk_id=clerk_id)
             now = (await self._source.rows([user.id])).get(user.external_id)
@@ -230,6 +240,9 @@ class Importer:
                 return None
             if now.clerk_id is not None:
                 return Outcome(user.external_id, State.LINKED, clerk_id=now.clerk_id)
+            if now == user:
+                await asyncio.sleep(pause)  # somebody holds a lock on the row
+                continue
             user, decided = now, plan(now, self._policy)
             if isinstance(decided, Skip):
                 await self._carrier.withdraw(clerk_id)
@@ -255,6 +268,18 @@ async def claim(connection: Connection, instance: str) -> None:
             f"{last['environment']!r}); CLERK_SECRET_KEY is of {instance}. Check DATABASE_URL and CLERK_SECRET_KEY: "
             "a user belongs to one Clerk user only."
         )
+
+
+async def withdraw_leftovers(connection: Connection, carrier: Carrier) -> None:
+    """Remove the Clerk users of all who were to be sent and are not linked, by this run or one that was killed."""
+    after = ""
+    while ids := [
+        record["user_id"]
+        async for record in queries.some_sending(connection, after=after, size=Carrier.LEFTOVERS)
+    ]:
+        await carrier.withdraw_leftovers(ids)
+        await queries.forget_sending(connection, user_ids=ids)
+        after = ids[-1]
 
 
 async def begin(connection: Connection, environment: str, options: dict[str, object]) -> int:

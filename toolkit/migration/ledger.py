@@ -67,8 +67,18 @@ class Ledger:
         self._wake.set()
         await self._writer
 
+    async def begin(self, users: Sequence[SourceUser]) -> None:
+        """Note who is about to be sent, so that a Clerk user whose link never came is found again (invariant 7)."""
+        async with self._pool.acquire() as connection:
+            await queries.note_sending(
+                connection, run_id=self._run_id, user_ids=[user.external_id for user in users]
+            )
+
     async def link(self, sent: Sent) -> bool:
-        """Write `clerk_id` back; False when the row is no longer what was sent. Returns once it is committed."""
+        """Write `clerk_id` back; False when the row is no longer what was sent, or is locked.
+
+        Returns once it is committed. Raises LinkImpossible.
+        """
         pending = _Pending(sent, asyncio.get_running_loop().create_future())
         self._sent.append(pending)
         self._check_writer()
@@ -118,7 +128,7 @@ class Ledger:
         sent, self._sent = self._sent[: self.BATCH], self._sent[self.BATCH :]
         outcomes, self._outcomes = self._outcomes[: self.BATCH], self._outcomes[self.BATCH :]
         try:
-            linked, taken = await self._commit(sent, outcomes)
+            linked, impossible = await self._commit(sent, outcomes)
         except BaseException:
             self._sent = sent + self._sent
             raise
@@ -126,17 +136,18 @@ class Ledger:
             user_id = pending.sent.user.external_id
             if pending.linked.done():
                 continue
-            if user_id in taken:
-                pending.linked.set_exception(ClerkIdTaken(user_id))
+            if user_id in impossible:
+                pending.linked.set_exception(LinkImpossible(impossible[user_id]))
             else:
                 pending.linked.set_result(user_id in linked)
 
     async def _commit(
         self, sent: Sequence[_Pending], outcomes: Sequence[Outcome]
-    ) -> tuple[set[str], set[str]]:
-        """Links and outcomes in one transaction; the ids linked, and those whose Clerk user another row has."""
+    ) -> tuple[set[str], dict[str, Reason]]:
+        """Links and outcomes in one transaction; the ids linked, and those that the table does not take, and why."""
         try:
             async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(queries.impatient.sql)
                 linked = await self._links.write(connection, [p.sent for p in sent]) if sent else set()
                 done = [
                     Outcome(p.sent.user.external_id, State.LINKED, clerk_id=p.sent.clerk_id)
@@ -144,16 +155,22 @@ class Ledger:
                     if p.sent.user.external_id in linked
                 ]
                 await self._record(connection, [*done, *outcomes])
-                return linked, set()
-        except asyncpg.UniqueViolationError:
-            if len(sent) <= 1:
+                if linked:
+                    await queries.forget_sending(connection, user_ids=list(linked))
+                return linked, {}
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError, *_BUSY) as error:
+            if not sent:
+                raise
+            if len(sent) == 1:
                 await self._commit([], outcomes)
-                return set(), {p.sent.user.external_id for p in sent}
-            # One of them is taken: halve until it stands alone.
+                if isinstance(error, _BUSY):
+                    return set(), {}
+                return set(), {sent[0].sent.user.external_id: REASONS[_refusal(error)]}
+            # One of them is the cause: halve until it stands alone.
             middle = len(sent) // 2
-            first, first_taken = await self._commit(sent[:middle], outcomes)
-            second, second_taken = await self._commit(sent[middle:], [])
-            return first | second, first_taken | second_taken
+            first, first_impossible = await self._commit(sent[:middle], outcomes)
+            second, second_impossible = await self._commit(sent[middle:], [])
+            return first | second, first_impossible | second_impossible
 
     async def _record(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         if not outcomes:
@@ -170,7 +187,17 @@ class Ledger:
         )
 
 
-class ClerkIdTaken(Exception):
-    """The Clerk user is linked to another row."""
+class LinkImpossible(Exception):
+    """The table does not take the link; `reason` says why."""
 
-    reason = REASONS["clerk_id_taken"]
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.code)
+        self.reason = reason
+
+
+_BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""The application holds what the link needs: for now, so it is tried again."""
+
+
+def _refusal(error: asyncpg.PostgresError) -> str:
+    return "clerk_id_taken" if isinstance(error, asyncpg.UniqueViolationError) else "link_refused"

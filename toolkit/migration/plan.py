@@ -112,8 +112,14 @@ _REASONS = (
     Reason(
         "external_id_taken",
         State.CONFLICT,
-        "a Clerk user has this row's id as its external ID, but another address, and did not come from here",
+        "a Clerk user has this row's id as its external ID, but came from another database, or has another address",
         "check that this Clerk instance belongs to this database; if it does, correct that Clerk user's external ID",
+    ),
+    Reason(
+        "clerk_user_in_use",
+        State.CONFLICT,
+        "the Clerk user with this external ID has signed in or has a second factor, which may be newer than the row's",
+        "find out which is right: to keep Clerk's, set the row's clerk_id; else delete that Clerk user",
     ),
     Reason(
         "clerk_id_taken",
@@ -148,8 +154,14 @@ _REASONS = (
     Reason(
         "row_keeps_changing",
         State.FAILED,
-        "the row changed each time it was sent, or the link query never finds it as the view shows it",
+        "the row changed, or was locked, each time it was sent; or the link query never finds it as the view shows it",
         "run the import again; if it says so for everybody, make the view and its link query agree",
+    ),
+    Reason(
+        "link_refused",
+        State.REFUSED,
+        "the table does not take the row's clerk_id: a constraint or a trigger of its own refuses the update",
+        "correct the row (Postgres's log says what is wrong with it)",
     ),
     Reason(
         "clerk_unavailable",

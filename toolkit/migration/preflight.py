@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from toolkit.clerk import BackendClient, ClerkConfig, InstanceSettings
-from toolkit.migration.carrier import normalize_email
+from toolkit.migration.carrier import normalize_email, obstacle
 from toolkit.migration.plan import REASONS, Policy, Reason, Skip, plan
 from toolkit.migration.source import Count, Source, SourceUser
 
@@ -93,23 +93,30 @@ async def survey(
     return result
 
 
-async def find_strangers(source: Source, clerk: BackendClient, found: Survey) -> None:
-    """Add to the survey the users whose address a Clerk user has that is not theirs.
+async def find_strangers(source: Source, clerk: BackendClient, found: Survey, origin: str) -> None:
+    """Add to the survey the users whose address or external ID a Clerk user has that is not theirs to write over.
 
     Costs one request for 500 Clerk users.
     """
     known = {finding.user_id for finding in found.findings}
+    await source.list_due()
     async for page in clerk.user_pages(PAGE):
         holders = {
             normalize_email(email.email_address): clerk_user.external_id
             for clerk_user in page
             for email in clerk_user.email_addresses
         }
-        for user_id, address in await source.due_owners(list(holders)):
-            if holders[address] != user_id and user_id not in known:
+        namesakes = {user.external_id: user for user in page if user.external_id is not None}
+        for user_id, address in await source.due_users(list(holders), list(namesakes)):
+            reason = None
+            if user_id in namesakes:
+                reason = obstacle(namesakes[user_id], address, origin)
+            elif holders.get(address) != user_id:
+                reason = REASONS["email_taken"]
+            if reason is not None and user_id not in known:
                 known.add(user_id)
                 found.importable -= 1
-                found.findings.append(Finding(user_id, REASONS["email_taken"]))
+                found.findings.append(Finding(user_id, reason))
 
 
 def misfits(instance: InstanceSettings, found: Survey) -> list[str]:

@@ -1,8 +1,8 @@
 """The commands' work from end to end: connect, check, do it, note how it ended."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -121,7 +121,7 @@ async def run_preflight(
             found = await preflight.survey(source, policy, limit=selection.limit, seen=seen)
             count = await source.count()
             if clerk_users > count.linked:
-                await preflight.find_strangers(source, clerk, found)
+                await preflight.find_strangers(source, clerk, found, await queries.origin(connection))
             return preflight.Report(
                 count=count,
                 survey=found,
@@ -170,30 +170,34 @@ async def run_import(
         policy = _policy(environment, await _instance_settings(config))
         count = await source.count()
         await source.find_duplicates()
-        everybody = await queries.users_in_all(connection)
-        leftovers = await clerk.count_users() > everybody["linked"]
         options = {**selection.as_json(), "rate": limit, "instance": instance.id}
         run_id = await importer.begin(connection, environment.name, options)
         begun(Begun(run_id, count, limit, lambda: clerk.limiter.started))
-        carrier = Carrier(clerk, environment.name, run_id)
-        async with Ledger(pool, links, run_id) as ledger:
-            work = Importer(
-                source,
-                clerk,
-                carrier,
-                ledger,
-                policy,
-                limit=selection.limit,
-                leftovers=leftovers,
-                seen=seen,
-                stop=stop,
-            )
-            outcome = "failed"
-            try:
-                tally = await work.run()
-                outcome = "interrupted" if stop else "finished"
-            finally:
-                await importer.end(connection, run_id, outcome, work.tally)
+        carrier = Carrier(
+            clerk, environment.name, await queries.origin(connection), run_id, source.linked_among
+        )
+        tally, outcome = Tally(), "failed"
+        try:
+            with _kept_claim(connection, environment, stop):
+                await importer.withdraw_leftovers(connection, carrier)
+                async with Ledger(pool, links, run_id) as ledger:
+                    work = Importer(
+                        source,
+                        clerk,
+                        carrier,
+                        ledger,
+                        policy,
+                        tally,
+                        limit=selection.limit,
+                        seen=seen,
+                        stop=stop,
+                    )
+                    await work.run()
+                await importer.withdraw_leftovers(connection, carrier)
+            outcome = "interrupted" if stop else "finished"
+        finally:
+            async with pool.acquire() as other:  # the connection of the claim may be lost
+                await importer.end(other, run_id, outcome, tally)
         return Ended(run_id, outcome, count, tally)
 
 
@@ -256,6 +260,25 @@ async def check_source(environment: Environment) -> None:
     async with database.connect(environment.database_url) as connection:
         await check_view(connection)
         await Links(environment.playbook.source.link).check(connection)
+
+
+@contextmanager
+def _kept_claim(connection: Connection, environment: Environment, stop: Stop) -> Iterator[None]:
+    """Stop the import when the connection that holds the claim is lost: another import might begin."""
+
+    def lost(_: object) -> None:
+        stop(
+            database.DatabaseUnreachable(
+                f"The connection to Postgres at {database.address(environment.database_url)} was lost, so the import "
+                "stopped. What was done so far is kept; run the same command again."
+            )
+        )
+
+    connection.add_termination_listener(lost)
+    try:
+        yield
+    finally:
+        connection.remove_termination_listener(lost)
 
 
 @asynccontextmanager

@@ -140,11 +140,12 @@ class Source:
         """
         await check_view(connection)
         try:
+            await connection.execute(queries.create_rows.sql)
             # `fetch` and not `execute`: a prepared statement is one statement, whatever the condition holds.
             await connection.fetch(queries.create_cohort.sql.replace("{condition}", cohort.condition))
         except (asyncpg.SyntaxOrAccessError, asyncpg.DataError) as error:
             raise CohortInvalid(
-                f"The cohort's condition `{cohort.condition}` is not valid: {error}"
+                f"The cohort's condition `{cohort.condition}` is not valid: {error.args[0]}"
             ) from error
         return cls(connection, cohort)
 
@@ -173,17 +174,31 @@ class Source:
             yield batch
             batch = await self._users(queries.next_batch, after=batch[-1].id, **parameters)
 
-    async def due_owners(self, emails: Sequence[str]) -> list[tuple[str, str]]:
-        """Users of the cohort that are not in Clerk and have one of these addresses: external id and address.
+    async def list_due(self) -> None:
+        """Note who is due, by key and address. Needed before `due_users`."""
+        async with self._busy:
+            await self._connection.execute(queries.create_due.sql)
+            await queries.fill_due(self._connection, **self._cohort.parameters())
+            await self._connection.execute(queries.index_due.sql)
+
+    async def due_users(self, emails: Sequence[str], ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Due users that have one of these addresses or external ids: external id and address.
 
         Addresses are normalized as Clerk does, both those given and those that come back.
         """
-        parameters = self._cohort.parameters()
         async with self._busy:
             return [
                 (record["id"], record["email"])
-                async for record in queries.due_owners(self._connection, addresses=list(emails), **parameters)
+                async for record in queries.due_users(self._connection, addresses=list(emails), ids=list(ids))
             ]
+
+    async def linked_among(self, clerk_ids: Sequence[str]) -> set[str]:
+        """Those of these Clerk users that some row is linked to."""
+        async with self._busy:
+            return {
+                record["clerk_id"]
+                async for record in queries.linked_among(self._connection, clerk_ids=list(clerk_ids))
+            }
 
     async def rows(self, ids: Sequence[Any]) -> dict[str, SourceUser]:
         """These users as they are now, by external id. Users that are gone are not in it."""
@@ -192,7 +207,15 @@ class Source:
 
     async def _users(self, query: Any, **parameters: object) -> list[SourceUser]:
         async with self._busy:  # a Postgres connection answers one query at a time
-            return [SourceUser.from_record(record) async for record in query(self._connection, **parameters)]
+            try:
+                return [
+                    SourceUser.from_record(record) async for record in query(self._connection, **parameters)
+                ]
+            except asyncpg.DataError as error:  # its text may hold a value of the row
+                raise CohortInvalid(
+                    f"The source view, or the cohort's condition `{self._cohort.condition}`, fails on some row "
+                    f"({type(error).__name__}, SQLSTATE {error.sqlstate})."
+                ) from None
 
 
 @dataclass(frozen=True, slots=True)

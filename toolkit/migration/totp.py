@@ -5,7 +5,6 @@ SHA-1, 6 digits, 30 seconds (its description of `totp_secret`), the same as ever
 """
 
 import base64
-import binascii
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -45,7 +44,7 @@ def normalize(secret: str) -> str:
     compact = secret.replace(" ", "").rstrip("=").upper()
     try:
         decoded = base64.b32decode(compact + "=" * (-len(compact) % 8))
-    except binascii.Error as error:
+    except ValueError as error:
         raise TotpMalformed("TOTP secret is not base32") from error
     if not decoded:
         raise TotpMalformed("TOTP secret is empty")

@@ -110,9 +110,9 @@ def show_import(console: Console, ended: Ended, environment: str) -> None:
         )
     elif not tally.users:
         console.print("[green]Nobody was left to import.[/]")
-    elif tally.users < ended.count.due:
+    elif tally.states[State.LINKED] < ended.count.due:
         console.print(
-            f"[green]All that were sent went over.[/] {ended.count.due - tally.users:,} are still due."
+            f"[green]All that were sent went over.[/] {ended.count.due - tally.states[State.LINKED]:,} are still due."
         )
     else:
         console.print("[green]Everybody went over.[/]")

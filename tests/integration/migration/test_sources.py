@@ -58,7 +58,7 @@ async def test_a_key_goes_to_clerk_as_postgres_writes_it(world: World, tmp_path:
         (paths.SQL / "sources" / "ax_link.sql")
         .read_text()
         .replace("sent.id::uuid", "convert_from(sent.id::bytea, 'utf8')::uuid")
-        .replace("RETURNING u.id::text AS id", "RETURNING sent.id")
+        .replace("RETURNING u.id::text AS id", "RETURNING u.id::text::bytea::text AS id")
     )
     world.source = {**AX_SOURCE, "view": str(view), "link": str(link)}
     user_id = await world.add()

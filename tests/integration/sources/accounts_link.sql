@@ -1,21 +1,32 @@
 -- The write-back that belongs to the view of accounts.sql; sql/sources/ax_link.sql explains it.
 
 -- name: link(ids, clerk_ids, emails, email_verified, digests, disabled)
+WITH unchanged AS (
+    SELECT
+        a.account_no,
+        sent.clerk_id
+    FROM accounts AS a
+    INNER JOIN unnest(
+        :ids::text[],
+        :clerk_ids::text[],
+        :emails::text[],
+        :email_verified::boolean[],
+        :digests::text[],
+        :disabled::boolean[]
+    ) AS sent (id, clerk_id, email, email_verified, digest, disabled)
+        ON a.account_no = sent.id::integer
+    WHERE
+        a.clerk_user_id IS NULL
+        AND a.login = sent.email
+        AND a.confirmed = sent.email_verified
+        AND a.pw_hash IS NOT DISTINCT FROM sent.digest
+        AND (a.status = 'closed') = sent.disabled
+    ORDER BY a.account_no
+    FOR NO KEY UPDATE OF a SKIP LOCKED
+)
+
 UPDATE accounts AS a
-SET clerk_user_id = sent.clerk_id
-FROM unnest(
-    :ids::text[],
-    :clerk_ids::text[],
-    :emails::text[],
-    :email_verified::boolean[],
-    :digests::text[],
-    :disabled::boolean[]
-) AS sent (id, clerk_id, email, email_verified, digest, disabled)
-WHERE
-    a.account_no = sent.id::integer
-    AND a.clerk_user_id IS NULL
-    AND a.login = sent.email
-    AND a.confirmed = sent.email_verified
-    AND a.pw_hash IS NOT DISTINCT FROM sent.digest
-    AND (a.status = 'closed') = sent.disabled
+SET clerk_user_id = unchanged.clerk_id
+FROM unchanged
+WHERE a.account_no = unchanged.account_no
 RETURNING a.account_no::text AS id;

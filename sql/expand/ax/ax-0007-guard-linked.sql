@@ -1,0 +1,29 @@
+-- A linked user's password and second factor are Clerk's. An application that read the row just before it was linked
+-- would write a newer one here, where nobody looks any more (invariants 2 and 4): it is refused, and has to go to
+-- Clerk. Taking them away is no such thing.
+-- depends: toolkit-0001-runs ax-0001-clerk-id
+
+SET LOCAL lock_timeout = '2s';
+SET LOCAL statement_timeout = '10s';
+
+CREATE OR REPLACE FUNCTION clerk_migration.refuse_legacy_change() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'user % is in Clerk, so password and second factor are changed there', OLD.id
+    USING ERRCODE = 'CM001', HINT = 'Read the row again: users.clerk_id is set.';
+END
+$$;
+
+CREATE OR REPLACE TRIGGER refuse_legacy_change
+BEFORE UPDATE OF hashed_password, enabled_2fa, totp_cipher ON users
+FOR EACH ROW
+WHEN (
+    OLD.clerk_id IS NOT NULL
+    AND NEW.clerk_id IS NOT NULL
+    AND (
+        (NEW.hashed_password IS DISTINCT FROM OLD.hashed_password AND NEW.hashed_password IS NOT NULL)
+        OR (NEW.enabled_2fa AND NOT OLD.enabled_2fa)
+        OR (NEW.totp_cipher IS DISTINCT FROM OLD.totp_cipher AND NEW.totp_cipher IS NOT NULL)
+    )
+)
+EXECUTE FUNCTION clerk_migration.refuse_legacy_change();
