@@ -101,12 +101,12 @@ FROM source_rows AS s
 WHERE s.id = ANY(:ids);
 
 -- name: create_due#
-CREATE TEMPORARY TABLE due (id text, email text);
+CREATE TEMPORARY TABLE due (id text, email text, email_verified boolean);
 
 -- name: fill_due(percent, emails)!
 -- The users of the cohort that are not in Clerk, by what Clerk's users are compared with: key and normalized address.
-INSERT INTO due (id, email)
-SELECT c.id::text, lower(btrim(normalize(c.email, NFKC), E' \t\n\r\f\v'))
+INSERT INTO due (id, email, email_verified)
+SELECT c.id::text, lower(btrim(normalize(c.email, NFKC), E' \t\n\r\f\v')), coalesce(c.email_verified, false)
 FROM cohort AS c
 WHERE
     c.clerk_id IS NULL
@@ -120,6 +120,6 @@ ANALYZE due;
 
 -- name: due_users(addresses, ids)
 -- Due users that hold one of these addresses, or have one of these keys.
-SELECT id, email FROM due WHERE email = ANY(:addresses::text[])
+SELECT id, email, email_verified FROM due WHERE email = ANY(:addresses::text[])
 UNION
-SELECT id, email FROM due WHERE id = ANY(:ids::text[]);
+SELECT id, email, email_verified FROM due WHERE id = ANY(:ids::text[]);

@@ -61,7 +61,9 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0
 DEFAULT_RETRY_AFTER = 1.0
 """Seconds to wait after a 429 that does not say how long."""
 AHEAD = 16
-"""Calls that may wait to be sent before `ready` holds further ones back."""
+"""Calls that may wait to be sent before `ready` holds further ones back,"""
+AHEAD_SECONDS = 0.5
+"""and as many at most as are sent in this time: who waits for what is in flight waits for these, too."""
 DNS_CACHE = 300
 """Seconds."""
 
@@ -171,7 +173,9 @@ class Transport:
         A caller that awaits this before each call has no more of them pending than are in flight, and a few.
         """
         await asyncio.sleep(0)  # calls that were begun just now get in line first
-        while self._waiting >= AHEAD:
+        rate = self.limiter.rate
+        ahead = AHEAD if rate is None else min(AHEAD, max(1, round(rate * AHEAD_SECONDS)))
+        while self._waiting >= ahead:
             self._sent_one.clear()
             await self._sent_one.wait()
 

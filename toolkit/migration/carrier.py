@@ -110,7 +110,7 @@ class Carrier:
 
     async def _adopt(self, found: User, user: SourceUser) -> None:
         """Make sure that the Clerk user with the row's external ID may be written over. Raises NotCarried."""
-        refusal = obstacle(found, normalize_email(_address(user)), self._origin)
+        refusal = obstacle(found, normalize_email(_address(user)), user.email_verified, self._origin)
         if refusal is not None:
             raise NotCarried(refusal)
         if await self._is_linked([found.id]):
@@ -175,7 +175,7 @@ class Carrier:
             raise NotCarried(REASONS["email_taken"]) from error
 
 
-def obstacle(found: User, address: str, origin: str) -> Reason | None:
+def obstacle(found: User, address: str, verified: bool, origin: str) -> Reason | None:
     """Why a Clerk user with a row's external ID is not the row's to write over; None when it is.
 
     It is when an earlier attempt made it. One that something else made must have the row's address (normalized), as
@@ -183,9 +183,11 @@ def obstacle(found: User, address: str, origin: str) -> Reason | None:
     """
     ours = came_from(found, origin)
     elsewhere = (found.private_metadata or {}).get("migration_database") is not None
-    addresses = {normalize_email(email.email_address) for email in found.email_addresses}
-    if not ours and (elsewhere or address not in addresses):
+    same = [email for email in found.email_addresses if normalize_email(email.email_address) == address]
+    if not ours and (elsewhere or not same):
         return REASONS["external_id_taken"]
+    if not ours and same[0].verified and not verified:
+        return REASONS["email_wrongly_verified"]
     if found.last_sign_in_at is not None or (found.two_factor_enabled and not ours):
         return REASONS["clerk_user_in_use"]
     return None

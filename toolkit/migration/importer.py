@@ -208,6 +208,7 @@ class Importer:
         return outcome
 
     def _count_refusal(self, error: ClerkApiError) -> None:
+        self._unanswered = 0
         self._refused += 1
         if self._refused == self.REFUSALS:
             self._stop(
@@ -218,6 +219,7 @@ class Importer:
             )
 
     def _count_outage(self, error: ClerkError) -> None:
+        self._refused = 0
         self._unanswered += 1
         if self._unanswered == self.OUTAGES:
             self._stop(

@@ -131,7 +131,7 @@ _REASONS = (
         "email_wrongly_verified",
         State.CONFLICT,
         "Clerk holds as verified an address that the row says is not",
-        "verify the address in the row, or delete that Clerk user and run the import again",
+        "verify the address in the row, or delete that Clerk user if there still is one; then run the import again",
     ),
     Reason(
         "form_password_digest_invalid_code",

@@ -107,10 +107,10 @@ async def find_strangers(source: Source, clerk: BackendClient, found: Survey, or
             for email in clerk_user.email_addresses
         }
         namesakes = {user.external_id: user for user in page if user.external_id is not None}
-        for user_id, address in await source.due_users(list(holders), list(namesakes)):
+        for user_id, address, verified in await source.due_users(list(holders), list(namesakes)):
             reason = None
             if user_id in namesakes:
-                reason = obstacle(namesakes[user_id], address, origin)
+                reason = obstacle(namesakes[user_id], address, verified, origin)
             elif holders.get(address) != user_id:
                 reason = REASONS["email_taken"]
             if reason is not None and user_id not in known:

@@ -181,14 +181,14 @@ class Source:
             await queries.fill_due(self._connection, **self._cohort.parameters())
             await self._connection.execute(queries.index_due.sql)
 
-    async def due_users(self, emails: Sequence[str], ids: Sequence[str]) -> list[tuple[str, str]]:
-        """Due users that have one of these addresses or external ids: external id and address.
+    async def due_users(self, emails: Sequence[str], ids: Sequence[str]) -> list[tuple[str, str, bool]]:
+        """Due users that have one of these addresses or external ids: external id, address, whether it is verified.
 
         Addresses are normalized as Clerk does, both those given and those that come back.
         """
         async with self._busy:
             return [
-                (record["id"], record["email"])
+                (record["id"], record["email"], record["email_verified"])
                 async for record in queries.due_users(self._connection, addresses=list(emails), ids=list(ids))
             ]
 

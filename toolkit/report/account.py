@@ -35,7 +35,7 @@ def show_preflight(console: Console, report: Report, environment: str) -> None:
     _show_survey(console, found)
     _show_findings(console, found.findings)
     for fault in report.misfits:
-        console.print(f"[red]The Clerk instance does not fit:[/] {fault}")
+        console.print(f"[red]The Clerk instance does not fit:[/] {escape(fault)}")
     if report.seconds is not None:
         console.print(
             f"At {report.rate:g} requests a second the import takes about {duration(report.seconds)}.",
@@ -133,7 +133,7 @@ def show_status(console: Console, status: Status, environment: str) -> None:
         )
     console.print(_pairs(f"Environment {environment}", rows))
     if status.clerk_problem is not None:
-        console.print(f"[yellow]Clerk could not be asked:[/] {status.clerk_problem}")
+        console.print(f"[yellow]Clerk could not be asked:[/] {escape(status.clerk_problem)}")
     _show_reasons(
         console,
         {reason(code): (users, examples) for _, code, users, examples in status.ledger if code is not None},
@@ -217,10 +217,10 @@ def _show_reasons(console: Console, reasons: Mapping[Reason, tuple[int, list[str
         return
     console.print("\n[bold]Not carried over, and why[/]")
     for why, (count, ids) in sorted(reasons.items(), key=lambda item: (item[0].state, item[0].code)):
-        console.print(f"\n[bold]{count:,}  {why.code}[/]  ({why.state})", highlight=False)
+        console.print(f"\n[bold]{count:,}  {escape(why.code)}[/]  ({why.state})", highlight=False)
         told = f"{why.meaning[0].upper()}{why.meaning[1:]}. To do: {why.remedy}."
         console.print(Padding(escape(told), (0, 0, 0, 3)), highlight=False)
         more = [f"… and {count - len(ids):,} more"] if count > len(ids) else []
         for line in (*ids, *more):
-            console.print(f"   {line}", highlight=False, soft_wrap=True)
+            console.print(f"   {escape(line)}", highlight=False, soft_wrap=True)
     console.print()

@@ -426,3 +426,18 @@ async def test_a_database_belongs_to_one_clerk_instance(world: World) -> None:
     )
     with pytest.raises(OtherInstance):
         await world.run()
+
+
+async def test_an_address_that_only_clerk_calls_verified_is_a_conflict(world: World) -> None:
+    """Whoever took somebody else's address at signup would own it in Clerk."""
+    user_id = await world.add("ada@example.com", email_verified_at=None)
+    async with world.clerk() as clerk:
+        await clerk.create_user(
+            external_id=user_id, email_address="ada@example.com", password="some password"
+        )
+    assert [f.reason.code for f in (await world.preflight()).survey.findings] == ["email_wrongly_verified"]
+    ended = await world.run()
+    assert await world.clerk_id(user_id) is None
+    assert await world.password_works(user_id, "some password"), "not written over"
+    assert await world.ledger(user_id) == ("conflict", "email_wrongly_verified")
+    assert ended.tally.needs_person

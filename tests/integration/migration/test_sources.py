@@ -88,3 +88,27 @@ async def test_a_write_back_that_cannot_work_is_found_before_anybody_is_sent(
         with pytest.raises(SourceInvalid, match=r"broken_link\.sql"):
             await work()
     assert world.emulator.stats()["users"] == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "code"),
+    [
+        ("enabled_2fa AS second_factor", "second_factor_missing"),
+        ("disabled_at IS NOT NULL AS disabled", "disabled"),
+    ],
+)
+async def test_a_flag_that_is_null_counts_as_set(
+    world: World, tmp_path: Path, column: str, code: str
+) -> None:
+    """Invariant 2: a view that cannot tell must not make a user reachable by password alone, nor let one back in."""
+    view, name = tmp_path / "view.sql", column.rpartition(" ")[2]
+    told = SOURCE_VIEW.read_text()
+    assert column in told
+    view.write_text(told.replace(column, f"NULL::boolean AS {name}"))
+    world.source = {**AX_SOURCE, "view": str(view)}
+    world.settings["disabled_users"] = "hold"
+    user_id = await world.add()
+    schema.apply(world.url, MIGRATIONS, view)
+    await world.run()
+    assert await world.ledger(user_id) == ("held", code)
+    assert world.emulator.stats()["users"] == 0

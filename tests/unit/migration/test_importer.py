@@ -1,0 +1,60 @@
+"""When an import gives up, and when it waits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from unittest.mock import AsyncMock, Mock
+
+import pytest
+
+from tests.unit.migration.test_plan import ORDINARY
+from toolkit.clerk import ClerkUnavailable
+from toolkit.migration.importer import Importer, ImportStopped, Stop, Tally
+from toolkit.migration.plan import Policy, State
+from toolkit.migration.source import SourceUser
+
+OUT = ClerkUnavailable("Clerk did not answer.")
+
+
+def importer(answers: list[str | ClerkUnavailable], tally: Tally, room: AsyncMock | None = None) -> Importer:
+    """An import of as many users as there are answers; Clerk gives them in this order."""
+    users = [replace(ORDINARY, id=n, external_id=str(n)) for n in range(len(answers))]
+
+    async def batches() -> AsyncIterator[list[SourceUser]]:
+        yield users
+
+    return Importer(
+        Mock(batches=batches),
+        AsyncMock(),
+        Mock(carry=AsyncMock(side_effect=answers)),
+        Mock(begin=AsyncMock(), room=room or AsyncMock(), link=AsyncMock(return_value=True)),
+        Policy(),
+        tally,
+        limit=None,
+        seen=lambda _: None,
+        stop=Stop(),
+    )
+
+
+async def test_clerk_out_for_25_users_in_a_row_stops_the_import() -> None:
+    tally = Tally()
+    with pytest.raises(ImportStopped, match="25 users in a row"):
+        await importer([*[OUT] * 25, "user_1"], tally).run()
+    assert tally.states == {State.FAILED: 25}, "nobody is sent after the stop"
+
+
+async def test_an_answer_in_between_starts_the_count_again() -> None:
+    tally = Tally()
+    await importer([*[OUT] * 24, "user_1", *[OUT] * 24], tally).run()
+    assert tally.states == {State.FAILED: 48, State.LINKED: 1}
+
+
+async def test_nobody_is_sent_while_the_ledger_has_no_room() -> None:
+    """Clerk answers faster than a slow database writes."""
+    tally, emptied = Tally(), asyncio.Event()
+    running = asyncio.create_task(importer(["user_1"] * 3, tally, AsyncMock(side_effect=emptied.wait)).run())
+    await asyncio.sleep(0.05)
+    assert tally.users == 0
+    emptied.set()
+    await running
+    assert tally.states == {State.LINKED: 3}

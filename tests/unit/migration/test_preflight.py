@@ -1,0 +1,118 @@
+"""Which settings of a Clerk instance do not fit the users, and when a survey ends."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from unittest.mock import Mock
+
+import pytest
+from pydantic import TypeAdapter
+
+from tests.unit.migration.test_plan import ORDINARY, POLICY, WITH_TOTP
+from toolkit.clerk import InstanceSettings
+from toolkit.migration.plan import REASONS
+from toolkit.migration.preflight import Finding, Survey, misfits, survey
+from toolkit.migration.source import SourceUser
+
+Attribute = Mapping[str, bool]
+NO_PASSWORDS: Attribute = {"enabled": False}
+
+
+def instance(*, second_factor_required: bool = False, **changes: Attribute) -> InstanceSettings:
+    """An instance that fits, after these changes of attributes."""
+    on = {"enabled": True, "required": False, "used_for_first_factor": False, "used_for_second_factor": False}
+    attributes: dict[str, Attribute] = {
+        "email_address": {**on, "required": True, "used_for_first_factor": True},
+        "password": {**on, "required": True},
+        "authenticator_app": {**on, "used_for_second_factor": True},
+        "phone_number": {**on, "enabled": False, "required": True},
+        "first_name": on,
+    }
+    for name, change in changes.items():
+        attributes[name] = {**attributes.get(name, on), **change}
+    return TypeAdapter(InstanceSettings).validate_python(
+        {
+            "user_settings": {
+                "attributes": attributes,
+                "sign_in": {"second_factor": {"required": second_factor_required}},
+                "sign_up": {"mode": "public", "legal_consent_enabled": False},
+                "password_settings": {"min_length": 8, "max_length": 0},
+            },
+            "display_config": {"application_name": "AX", "instance_environment_type": "production"},
+        }
+    )
+
+
+USERS = Survey(
+    examined=1500,
+    importable=1500,
+    digests=Counter({"argon2id m=8,t=1,p=1": 1400, "no password": 100}),
+    second_factor=300,
+)
+
+
+def test_an_instance_that_fits_has_no_misfits() -> None:
+    assert misfits(instance(), USERS) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (instance(email_address={"enabled": False}), "Email addresses are off."),
+        (
+            instance(email_address={"used_for_first_factor": False}),
+            "Nobody signs in with an email address.",
+        ),
+        (instance(password=NO_PASSWORDS), "Passwords are off."),
+        (
+            instance(second_factor_required=True),
+            "A second factor is required of every user, and 1,200 users have none.",
+        ),
+        (instance(first_name={"required": True}), "First name is required of every user"),
+        (instance(phone_number={"enabled": True}), "Phone number is required of every user"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_named_once_with_its_remedy(
+    settings: InstanceSettings, told: str
+) -> None:
+    [said] = misfits(settings, USERS)
+    assert said.startswith(told)
+    assert "Dashboard" in said or "Multi-factor" in said
+
+
+def test_passwords_may_be_off_when_nobody_has_one() -> None:
+    without = replace(USERS, digests=Counter({"no password": 1500}))
+    assert misfits(instance(password=NO_PASSWORDS), without) == []
+
+
+def test_a_second_factor_may_be_required_when_everybody_has_one() -> None:
+    """Invariant 2 is not in the way of it."""
+    everybody = replace(USERS, second_factor=1500)
+    assert misfits(instance(second_factor_required=True), everybody) == []
+
+
+def test_authenticator_applications_are_missed_by_those_who_have_one() -> None:
+    """Invariant 2."""
+    off = instance(authenticator_app={"enabled": False})
+    assert misfits(off, replace(USERS, second_factor=0)) == []
+    held = [Finding(str(n), REASONS["second_factor_not_offered"]) for n in range(3)]
+    [said] = misfits(
+        off, replace(USERS, second_factor=0, findings=[*held, Finding("9", REASONS["disabled"])])
+    )
+    assert said.startswith("Authenticator applications are off, and 3 users have one.")
+
+
+async def test_a_survey_ends_at_the_limit_of_users_that_would_go_over() -> None:
+    """As the import's limit: rows that cannot go over do not use it up, and those behind it are not looked at."""
+    broken = replace(ORDINARY, email=None)
+
+    async def batches() -> AsyncIterator[list[SourceUser]]:
+        yield [broken, ORDINARY]
+        yield [WITH_TOTP, ORDINARY, broken]
+        yield [ORDINARY]
+
+    found = await survey(Mock(batches=batches), POLICY, limit=2)
+    assert (found.examined, found.importable, found.second_factor) == (3, 2, 1)
+    assert [finding.reason.code for finding in found.findings] == ["email_missing"]
+    everybody = await survey(Mock(batches=batches), POLICY)
+    assert (everybody.examined, everybody.importable) == (6, 4)
