@@ -132,6 +132,7 @@ class Importer:
         self._stop = stop
         self._unanswered = 0
         self._refused = 0
+        self._unsent: list[SourceUser] = []
         self._tally = tally
 
     async def run(self) -> None:
@@ -140,11 +141,10 @@ class Importer:
             async with asyncio.TaskGroup() as tasks:
                 async for user, create in self._due():
                     await self._clerk.ready()
-                    if self._stop:
-                        break
                     tasks.create_task(self._import(user, create))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None  # the first failure is what the others failed of
+        await self._ledger.forget(self._unsent)
         if self._stop.because is not None:
             raise self._stop.because
 
@@ -166,9 +166,10 @@ class Importer:
                 else:
                     sendable.append((user, decided))
             await self._ledger.begin([user for user, _ in sendable])
-            for item in sendable:
+            for number, item in enumerate(sendable):
                 await self._ledger.room()
                 if self._stop:
+                    self._unsent.extend(user for user, _ in sendable[number:])
                     return
                 yield item
             if left is not None:
@@ -231,6 +232,7 @@ class Importer:
 
     async def _carry(self, user: SourceUser, create: Create) -> Outcome | None:
         if self._stop:
+            self._unsent.append(user)
             return None
         clerk_id = await self._carrier.carry(user, create)
         for pause in self.PAUSES:

@@ -74,6 +74,12 @@ class Ledger:
                 connection, run_id=self._run_id, user_ids=[user.external_id for user in users]
             )
 
+    async def forget(self, users: Sequence[SourceUser]) -> None:
+        """Take back the note about users who were not sent after all."""
+        if users:
+            async with self._pool.acquire() as connection:
+                await queries.forget_sending(connection, user_ids=[user.external_id for user in users])
+
     async def link(self, sent: Sent) -> bool:
         """Write `clerk_id` back; False when the row is no longer what was sent, or is locked.
 

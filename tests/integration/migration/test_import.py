@@ -406,6 +406,8 @@ async def test_stopping_finishes_what_is_in_flight(world: World) -> None:
     assert ended.outcome == "interrupted"
     assert 0 < linked < 300
     assert world.emulator.stats()["users"] == linked
+    assert world.requests("GET /v1/users") == 0, "those that were not sent are not looked for"
+    assert await world.connection.fetchval("SELECT count(*) FROM clerk_migration.sending") == 0
 
 
 async def test_one_import_at_a_time(world: World) -> None:

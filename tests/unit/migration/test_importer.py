@@ -27,7 +27,9 @@ def importer(answers: list[str | ClerkUnavailable], tally: Tally, room: AsyncMoc
         Mock(batches=batches),
         AsyncMock(),
         Mock(carry=AsyncMock(side_effect=answers)),
-        Mock(begin=AsyncMock(), room=room or AsyncMock(), link=AsyncMock(return_value=True)),
+        Mock(
+            begin=AsyncMock(), forget=AsyncMock(), room=room or AsyncMock(), link=AsyncMock(return_value=True)
+        ),
         Policy(),
         tally,
         limit=None,
