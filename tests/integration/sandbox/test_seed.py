@@ -93,7 +93,13 @@ def test_a_second_seed_is_refused_and_changes_nothing(sandbox: Sandbox) -> None:
 def test_a_seed_that_ends_in_the_middle_leaves_nothing(sandbox: Sandbox, end: signal.Signals) -> None:
     """Invariant 7."""
     command = [sys.executable, "-m", "toolkit", "sandbox", "seed", "--users", "100000"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    ) as process:
         assert process.stderr
         assert process.stderr.readline() == "10,000 of 100,000 users\n"
         process.send_signal(end)
