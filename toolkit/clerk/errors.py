@@ -6,7 +6,8 @@ ToolkitError
 │   └── ClerkConfigInvalid          a CLERK_… variable is malformed
 └── ClerkError                      a call failed
     ├── ClerkUnavailable            no answer, an answer too late, or one with an error of Clerk's own (5xx)
-    │   └── ClerkAnswerUnexpected   an answer that Clerk's description does not know: another server, or a proxy's page
+    │   ├── ClerkAnswerUnexpected   an answer that Clerk's description does not know: another server, or a proxy's page
+    │   └── ClerkCircuitOpen        Clerk was out just now, and is not asked
     ├── ClerkRateLimited            429, and still 429 after the retries
     └── ClerkApiError               Clerk understood and said no (4xx); subclasses below, by Clerk's code
 
@@ -63,6 +64,13 @@ class ClerkAnswerUnexpected(ClerkUnavailable):
     """The answer is not one that Clerk gives; trying again would not help."""
 
 
+class ClerkCircuitOpen(ClerkUnavailable):
+    """Clerk was out several times in a row and is left alone for `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Clerk was out just now and is left alone for a moment.", retry_after=retry_after)
+
+
 class ClerkRateLimited(ClerkError):
     """Clerk answered 429 as long as the call was allowed to try; `retry_after` is in seconds."""
 
@@ -84,6 +92,8 @@ class ApiError:
     long_message: str
     param: str | None
     """The parameter it is about, in Clerk's words (`meta.param_name`)."""
+    lockout_seconds: int | None = None
+    """Until a locked user may try again (`meta.lockout_expires_in_seconds`)."""
 
 
 class ClerkApiError(ClerkError):
@@ -148,6 +158,34 @@ class IncorrectPassword(ClerkApiError):
     """It is not the user's password."""
 
 
+class IncorrectCode(ClerkApiError):
+    """It is not the code, or it was used before."""
+
+
+class VerificationFailed(ClerkApiError):
+    """The code has expired, or there were too many wrong ones: another one must be sent, or the sign-in begun anew."""
+
+
+class IdentifierNotFound(ClerkApiError):
+    """No user has this address."""
+
+
+class StrategyInvalid(ClerkApiError):
+    """The user, or the sign-in as it is, cannot go this way (for example: has no password)."""
+
+
+class SessionExists(ClerkApiError):
+    """Somebody is signed in on this client, and the instance takes one session a client."""
+
+
+class ClientInvalid(ClerkApiError):
+    """Clerk does not know the client token, or nobody is signed in with it."""
+
+
+class ReverificationRequired(ClerkApiError):
+    """The password or the second factor has to be proven again first."""
+
+
 class IncorrectTotp(ClerkApiError):
     """It is not the authenticator's code, or it was used before."""
 
@@ -174,6 +212,11 @@ class FeatureNotAvailable(ClerkApiError):
 
 class UserLocked(ClerkApiError):
     """The user is locked out after too many attempts."""
+
+    @property
+    def seconds(self) -> int | None:
+        """Until the user may try again; None when Clerk does not say."""
+        return self.errors[0].lockout_seconds
 
 
 class UserBanned(ClerkApiError):
@@ -223,6 +266,20 @@ BY_CODE: dict[str, type[ClerkApiError]] = {
     "form_password_matches_identifier": PasswordRejected,
     "form_password_pwned": PasswordPwned,
     "incorrect_password": IncorrectPassword,
+    "form_password_incorrect": IncorrectPassword,
+    "form_code_incorrect": IncorrectCode,
+    "verification_expired": VerificationFailed,
+    "verification_failed": VerificationFailed,
+    "verification_missing": VerificationFailed,
+    "verification_already_verified": VerificationFailed,
+    "form_identifier_not_found": IdentifierNotFound,
+    "strategy_for_user_invalid": StrategyInvalid,
+    "verification_strategy_invalid": StrategyInvalid,
+    "session_exists": SessionExists,
+    "identifier_already_signed_in": SessionExists,
+    "client_not_found": ClientInvalid,
+    "signed_out": ClientInvalid,
+    "session_reverification_required": ReverificationRequired,
     "totp_incorrect_code": IncorrectTotp,
     "totp_invalid_length": IncorrectTotp,
     "no_password_set": NoPasswordSet,
@@ -243,6 +300,7 @@ _BY_STATUS: dict[int, type[ClerkApiError]] = {
 
 class _Meta(pydantic.BaseModel):
     param_name: str | None = None
+    lockout_expires_in_seconds: int | None = None
 
 
 class _Entry(pydantic.BaseModel):
@@ -268,6 +326,7 @@ def api_error(status: int, body: ErrorBody, secrets: Iterable[str]) -> ClerkApiE
             message=_without(hide, entry.message),
             long_message=_without(hide, entry.long_message),
             param=entry.meta.param_name,
+            lockout_seconds=entry.meta.lockout_expires_in_seconds,
         )
         for entry in body.errors
     )

@@ -13,7 +13,7 @@ import asyncio
 import email.utils
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,6 +54,7 @@ ATTEMPT = 30.0
 CONNECT = 5.0
 """Seconds for a connection to be made."""
 ATTEMPTS = 7
+ATTEMPTS_WHILE_SOMEBODY_WAITS = 2
 ATTEMPTS_BEFORE_FIRST_ANSWER = 3
 """As long as nothing was ever answered the address is probably wrong: no use in waiting long."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0
@@ -82,8 +83,10 @@ class Call:
     path: str
     url: URL
     body: bytes | None = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     idempotent: bool
     secrets: tuple[str, ...] = field(repr=False)
+    answered: Callable[[Mapping[str, str]], None] | None = None
     attempts: int = 0
     maybe_applied: bool = False
     """An attempt was sent and its fate is not known."""
@@ -94,6 +97,10 @@ class Transport:
 
     `url` is the API's address without `/v1`, `variable` the name of the setting that it comes from, for
     messages; `headers` go with every request; `secrets` are what no error may repeat; `deadline` is in seconds.
+
+    With a limiter and room in flight it is for bulk work: patient, as it has many calls to make and time. Without, it is
+    for somebody who waits: a call is sent at once, once more at most and only if it cannot have taken effect or may be
+    repeated, and a 429, which is that person's, is told and not waited for.
     """
 
     def __init__(
@@ -102,8 +109,8 @@ class Transport:
         *,
         variable: str,
         headers: Mapping[str, str],
-        limiter: RateLimiter,
-        in_flight: InFlightLimit,
+        limiter: RateLimiter | None = None,
+        in_flight: InFlightLimit | None = None,
         secrets: Sequence[str] = (),
         deadline: float = DEADLINE,
     ) -> None:
@@ -142,23 +149,29 @@ class Transport:
         ids: Mapping[str, str] | None = None,
         query: Query = (),
         body: Mapping[str, object] | None = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         idempotent: bool = False,
         secrets: Sequence[str | None] = (),
+        answered: Callable[[Mapping[str, str]], None] | None = None,
     ) -> T:
         """Send a request and return what `answer` makes of the answer.
 
-        `path` is below `/v1`, with the names of `ids` in braces. `idempotent` says that sending it twice does no
-        more than sending it once; all but POST always are. `secrets` are the values in `body` that must
-        not come back in an error. Raises ClerkUnavailable, ClerkRateLimited or ClerkApiError, with `attempts` and
+        `path` is below `/v1`, with the names of `ids` in braces; what is sent is JSON (`body`) or a `form`.
+        `idempotent` says that sending it twice does no more than sending it once; all but POST always are. `secrets`
+        are the values in what is sent that must not come back in an error. `answered` is told the headers of every
+        answer. Raises ClerkUnavailable, ClerkRateLimited or ClerkApiError, with `attempts` and
         `maybe_applied` set.
         """
         call = Call(
             method=method,
             path=path,
             url=self._build_url(path, ids or {}, query),
-            body=None if body is None else orjson.dumps(body),
+            body=_encode(body, form),
+            headers={**_content_type(body, form), **(headers or {})},
             idempotent=idempotent or method != "POST",
             secrets=tuple(secret for secret in secrets if secret),
+            answered=answered,
         )
         try:
             return await self._finish(call, answer)
@@ -173,7 +186,7 @@ class Transport:
         A caller that awaits this before each call has no more of them pending than are in flight, and a few.
         """
         await asyncio.sleep(0)  # calls that were begun just now get in line first
-        rate = self.limiter.rate
+        rate = self.limiter.rate if self.limiter is not None else None
         ahead = AHEAD if rate is None else min(AHEAD, max(1, round(rate * AHEAD_SECONDS)))
         while self._waiting >= ahead:
             self._sent_one.clear()
@@ -203,8 +216,10 @@ class Transport:
         async with AsyncExitStack() as held:
             self._waiting += 1
             try:
-                await held.enter_async_context(self.in_flight)
-                await self.limiter.acquire()
+                if self.in_flight is not None:
+                    await held.enter_async_context(self.in_flight)
+                if self.limiter is not None:
+                    await self.limiter.acquire()
             finally:
                 self._waiting -= 1
                 self._sent_one.set()
@@ -212,7 +227,9 @@ class Transport:
 
     def _retrying(self, call: Call) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(lambda error: _may_repeat(call, error)),
+            retry=retry_if_exception(
+                lambda error: _may_repeat(call, error, patient=self.limiter is not None)
+            ),
             stop=self._has_tried_enough,
             wait=wait_exception(lambda error: _delay(call, error)),
             reraise=True,
@@ -220,10 +237,12 @@ class Transport:
 
     def _has_tried_enough(self, state: RetryCallState) -> bool:
         attempts = ATTEMPTS if self._heard else ATTEMPTS_BEFORE_FIRST_ANSWER
+        if self.limiter is None:
+            attempts = ATTEMPTS_WHILE_SOMEBODY_WAITS
         return state.attempt_number >= attempts or stop_before_delay(self._deadline)(state)
 
     async def _attempt(self, call: Call, answer: TypeAdapter[T]) -> T:
-        if call.attempts:
+        if call.attempts and self.limiter is not None:
             await self.limiter.acquire()
         call.attempts += 1
         status, headers, body = await self._send(call)
@@ -247,7 +266,7 @@ class Transport:
                 call.method,
                 call.url,
                 data=call.body,
-                headers=None if call.body is None else {"Content-Type": "application/json"},
+                headers=call.headers,
                 allow_redirects=False,
             ) as response:
                 body = await response.read()
@@ -256,6 +275,8 @@ class Transport:
         else:
             took = time.perf_counter() - started
             self._heard = True
+            if call.answered is not None:
+                call.answered(response.headers)
             self._note(call, response.status, took, _trace_id(response.headers))
             return response.status, response.headers, body
         # Outside of the handler, so that no exception of aiohttp's, with the request in it, hangs on to ours.
@@ -265,10 +286,11 @@ class Transport:
         raise self._unavailable(f"{_describe(fault)} ({call.method} {call.path})")
 
     def _note(self, call: Call, status: int | None, took: float, trace_id: str | None) -> None:
-        if status is None or status >= 500 or status == 429:
-            self.in_flight.overloaded()
-        else:
-            self.in_flight.answered(took)
+        if self.in_flight is not None:
+            if status is None or status >= 500 or status == 429:
+                self.in_flight.overloaded()
+            else:
+                self.in_flight.answered(took)
         _log.debug(
             "clerk request",
             method=call.method,
@@ -284,7 +306,8 @@ class Transport:
         retry_after = _retry_after(headers)
         if status == 429:
             retry_after = DEFAULT_RETRY_AFTER if retry_after is None else retry_after
-            self.limiter.refuse(retry_after)
+            if self.limiter is not None:
+                self.limiter.refuse(retry_after)
             return ClerkRateLimited(retry_after, trace_id=_trace_id(headers))
         if status >= 500:
             call.maybe_applied = True
@@ -323,9 +346,21 @@ class Transport:
         )
 
 
-def _may_repeat(call: Call, error: BaseException) -> bool:
+def _encode(body: Mapping[str, object] | None, form: Mapping[str, str] | None) -> bytes | None:
+    if form is not None:
+        return urlencode(form).encode()
+    return None if body is None else orjson.dumps(body)
+
+
+def _content_type(body: Mapping[str, object] | None, form: Mapping[str, str] | None) -> dict[str, str]:
+    if form is not None:
+        return {"Content-Type": "application/x-www-form-urlencoded"}
+    return {} if body is None else {"Content-Type": "application/json"}
+
+
+def _may_repeat(call: Call, error: BaseException, *, patient: bool) -> bool:
     if isinstance(error, ClerkRateLimited | ResourceLocked):
-        return True
+        return patient
     if isinstance(error, ClerkUnavailable) and not isinstance(error, ClerkAnswerUnexpected):
         return call.idempotent or not call.maybe_applied
     return False

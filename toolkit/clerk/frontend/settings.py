@@ -1,19 +1,10 @@
-"""Clerk's Frontend API: https://clerk.com/docs/reference/frontend-api.
-
-It can be asked for the instance's settings without a key, and is the only one of the APIs that tells them.
-"""
+"""The settings of an instance, as its Frontend API tells them to anybody."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
-
-from toolkit.clerk.concurrency import InFlightLimit
-from toolkit.clerk.config import ClerkConfig
-from toolkit.clerk.errors import ClerkNotConfigured
-from toolkit.clerk.rate import RateLimiter
-from toolkit.clerk.transport import DEADLINE, Transport
 
 _NAMES = {
     "phone_number": "Phone number",
@@ -134,39 +125,4 @@ class InstanceSettings:
         return name in self._attributes and self._attributes[name].enabled
 
 
-_INSTANCE_SETTINGS = TypeAdapter(InstanceSettings)
-
-
-class FrontendClient:
-    """The Frontend API of one instance; an async context manager.
-
-    Raises ClerkNotConfigured when the configuration does not say where it is.
-    """
-
-    def __init__(self, config: ClerkConfig, *, deadline: float = DEADLINE) -> None:
-        if config.frontend_api_url is None:
-            raise ClerkNotConfigured(
-                "CLERK_PUBLISHABLE_KEY is not set; it tells where the instance's settings are to be read. Copy the "
-                "publishable key from Clerk's Dashboard (API keys) and export it."
-            )
-        self._transport = Transport(
-            config.frontend_api_url,
-            variable="CLERK_PUBLISHABLE_KEY (or CLERK_FRONTEND_API_URL)",
-            headers={"Clerk-API-Version": config.api_version},
-            limiter=RateLimiter(None),
-            in_flight=InFlightLimit(),
-            deadline=deadline,
-        )
-
-    async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._transport.__aexit__()
-
-    async def environment(self) -> InstanceSettings:
-        """The instance's settings. Raises ClerkUnavailable."""
-        return await self._transport.request(
-            "GET", "/environment", _INSTANCE_SETTINGS, query=[("_is_native", "1")]
-        )
+INSTANCE_SETTINGS = TypeAdapter(InstanceSettings)

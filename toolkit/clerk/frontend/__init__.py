@@ -1,0 +1,16 @@
+"""Clerk's Frontend API: what the instance is like, and what its users do."""
+
+from toolkit.clerk.frontend.client import Device, FrontendClient
+from toolkit.clerk.frontend.resources import Client, Factor, FrontendSession, FrontendUser, SignIn
+from toolkit.clerk.frontend.settings import InstanceSettings
+
+__all__ = [
+    "Client",
+    "Device",
+    "Factor",
+    "FrontendClient",
+    "FrontendSession",
+    "FrontendUser",
+    "InstanceSettings",
+    "SignIn",
+]
