@@ -84,7 +84,7 @@ def _auth_config(instance: Instance, settings: Settings) -> dict[str, object]:
         "first_factors": ["email_code", *(["password"] if settings.password else [])],
         "second_factors": second_factors,
         "email_address_verification_strategies": ["email_code"],
-        "single_session_mode": True,
+        "single_session_mode": settings.single_session_mode,
         "enhanced_email_deliverability": False,
         "test_mode": True,
         "url_based_session_syncing": True,

@@ -1,6 +1,7 @@
 """The running instance: what every handler works on."""
 
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +10,11 @@ from functools import cached_property
 from toolkit.sandbox.clerk.faults import Fault
 from toolkit.sandbox.clerk.settings import Settings
 from toolkit.sandbox.clerk.signing_key import SigningKey, make_pem
-from toolkit.sandbox.clerk.store import Store
+from toolkit.sandbox.clerk.store import Store, now_ms
 from toolkit.sandbox.clerk.traffic import Exchange
+
+MOST_MESSAGES = 10_000
+"""That the outbox keeps."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,9 @@ class Call:
     """The parts of the path that are ids, by name."""
     query: list[tuple[str, str]]
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    address: str = ""
+    """The peer's."""
 
 
 class Instance:
@@ -39,6 +46,8 @@ class Instance:
         self.traffic: deque[Exchange] = deque(maxlen=self.settings.traffic)
         self.starts: deque[float] = deque()
         """When the requests of the last ten seconds came that the rate limit let through."""
+        self.visits: dict[tuple[str, str], list[float]] = {}
+        """The same for the Frontend API, by address and kind of request."""
 
     @property
     def environment_type(self) -> str:
@@ -59,6 +68,17 @@ class Instance:
         """The instance's id; follows from its key, so that it stays the same."""
         return "ins_" + random.Random(self.secret_key).randbytes(12).hex()  # noqa: S311 - names, guards nothing
 
+    @staticmethod
+    def monotonic() -> float:
+        """Seconds that only go forward."""
+        return time.monotonic()
+
+    def send(self, channel: str, to: str, purpose: str, code: str) -> None:
+        """Put a message into the outbox."""
+        message = {"to": to, "channel": channel, "purpose": purpose, "code": code, "created_at": now_ms()}
+        self.outbox.append(message)
+        del self.outbox[:-MOST_MESSAGES]
+
     def change_settings(self, settings: Settings) -> None:
         """Take other settings, and keep them."""
         self.settings = settings
@@ -74,6 +94,7 @@ class Instance:
         self.outbox.clear()
         self.traffic.clear()
         self.starts.clear()
+        self.visits.clear()
 
 
 @dataclass(frozen=True)

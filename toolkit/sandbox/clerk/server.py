@@ -16,6 +16,10 @@ from toolkit.sandbox.clerk.control import INSTANCE
 from toolkit.sandbox.clerk.environment import get_environment
 from toolkit.sandbox.clerk.errors import Refusal
 from toolkit.sandbox.clerk.faults import Fault
+from toolkit.sandbox.clerk.frontend import sessions as client_sessions
+from toolkit.sandbox.clerk.frontend import sign_ins
+from toolkit.sandbox.clerk.frontend.resources import show_client
+from toolkit.sandbox.clerk.frontend.visit import Work, served
 from toolkit.sandbox.clerk.instance import Answer, Call, Instance
 from toolkit.sandbox.clerk.settings import REQUESTS
 from toolkit.sandbox.clerk.traffic import Exchange
@@ -63,6 +67,23 @@ BACKEND: Mapping[tuple[str, str], Handler] = {
 }
 
 
+FRONTEND: Mapping[tuple[str, str], Work] = {
+    ("GET", "/v1/client"): client_sessions.get_client,
+    ("DELETE", "/v1/client/sessions"): client_sessions.sign_out,
+    ("GET", "/v1/client/sessions/{session_id}"): client_sessions.get_session,
+    ("POST", "/v1/client/sessions/{session_id}/touch"): client_sessions.touch_session,
+    ("POST", "/v1/client/sessions/{session_id}/end"): client_sessions.end_session,
+    ("POST", "/v1/client/sessions/{session_id}/remove"): client_sessions.remove_session,
+    ("POST", "/v1/client/sign_ins"): sign_ins.create_sign_in,
+    ("GET", "/v1/client/sign_ins/{sign_in_id}"): sign_ins.get_sign_in,
+    ("POST", "/v1/client/sign_ins/{sign_in_id}/prepare_first_factor"): sign_ins.prepare_first_factor,
+    ("POST", "/v1/client/sign_ins/{sign_in_id}/attempt_first_factor"): sign_ins.attempt_first_factor,
+    ("POST", "/v1/client/sign_ins/{sign_in_id}/prepare_second_factor"): sign_ins.prepare_second_factor,
+    ("POST", "/v1/client/sign_ins/{sign_in_id}/attempt_second_factor"): sign_ins.attempt_second_factor,
+    ("POST", "/v1/client/sign_ins/{sign_in_id}/reset_password"): sign_ins.reset_password,
+}
+
+
 async def get_instance(instance: Instance, call: Call) -> Answer:
     """GET /v1/instance."""
     return Answer(
@@ -92,6 +113,9 @@ def application(instance: Instance) -> web.Application:
     app.router.add_route(
         "GET", "/v1/environment", _serve(get_environment, "GET /v1/environment", lambda *_: None)
     )
+    for (method, path), work in FRONTEND.items():
+        handler = served(work, show_client)
+        app.router.add_route(method, path, _serve(handler, f"{method} {path}", lambda *_: None))
     app.router.add_route("*", "/{path:.*}", _serve(_no_such_path, "unknown", _check_backend))
     return app
 
@@ -145,7 +169,9 @@ async def _perform(handler: Handler, instance: Instance, request: web.Request, b
         if body is None:
             raise errors.body_too_large(BODY_BYTES)
         query = parse_qsl(request.query_string, keep_blank_values=True)
-        answer = await handler(instance, Call(request.match_info, query, body))
+        answer = await handler(
+            instance, Call(request.match_info, query, body, request.headers, request.remote or "")
+        )
         await instance.store.written()
     except Refusal as refusal:
         return _refuse(refusal)

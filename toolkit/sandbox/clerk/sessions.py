@@ -32,7 +32,7 @@ async def create_session(instance: Instance, call: Call) -> Answer:
         "updated_at": now,
     }
     instance.store.put_thing("session", str(session["id"]), user_id, session)
-    return Answer(session)
+    return Answer(_shown(session))
 
 
 async def list_sessions(instance: Instance, call: Call) -> Answer:
@@ -50,19 +50,20 @@ async def list_sessions(instance: Instance, call: Call) -> Answer:
         for session in instance.store.things_of("session", given.get("user_id"))
         if status in (None, session["status"]) and given.get("client_id") in (None, session["client_id"])
     ]
-    return Answer(sessions if given.get("paginated") == "false" else sessions[offset : offset + limit])
+    page = sessions if given.get("paginated") == "false" else sessions[offset : offset + limit]
+    return Answer([_shown(session) for session in page])
 
 
 async def get_session(instance: Instance, call: Call) -> Answer:
     """GET /v1/sessions/{session_id}."""
-    return Answer(_find_session(instance, call))
+    return Answer(_shown(_find_session(instance, call)))
 
 
 async def revoke_session(instance: Instance, call: Call) -> Answer:
     """POST /v1/sessions/{session_id}/revoke."""
     session = {**_find_session(instance, call), "status": "revoked", "updated_at": now_ms()}
     instance.store.put_thing("session", str(session["id"]), str(session["user_id"]), session)
-    return Answer(session)
+    return Answer(_shown(session))
 
 
 async def create_sign_in_token(instance: Instance, call: Call) -> Answer:
@@ -117,3 +118,8 @@ def _find_session(instance: Instance, call: Call) -> dict[str, object]:
     if session is None:
         raise errors.not_found(f"No session was found with id {call.ids['session_id']}")
     return session
+
+
+def _shown(session: dict[str, object]) -> dict[str, object]:
+    """Without what is not told."""
+    return {name: value for name, value in session.items() if name != "verified_at"}

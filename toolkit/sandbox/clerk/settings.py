@@ -34,6 +34,16 @@ class Settings(BaseModel):
     backup_code: bool = True
     username: bool = False
     phone_number: bool = False
+    client_trust: bool = False
+    """A password alone is not enough on a device that the user never signed in on: an emailed code is asked for."""
+    single_session_mode: bool = True
+    """A client has one session at most."""
+    lockout_attempts: int = Field(default=100, ge=1)
+    """Failed attempts after which a user is locked, and"""
+    lockout_seconds: int = Field(default=3600, ge=1)
+    """for how long."""
+    sign_in_as: str | None = None
+    """A user id: every sign-in ends as this user's, whoever signed in. To test that nobody believes it."""
     bans: bool = True
     """The plan includes banning users."""
     required: tuple[Requirable, ...] = ()

@@ -22,6 +22,11 @@ class SigningKey:
         """A JSON Web Token."""
         return jwt.encode(dict(claims), self._key, ALGORITHM, headers={"kid": self.key_id})
 
+    def verify(self, token: str) -> dict[str, object]:
+        """The claims of a token of one's own. Raises jwt.InvalidTokenError."""
+        claims: dict[str, object] = jwt.decode(token, self._key.public_key(), [ALGORITHM])
+        return claims
+
     @property
     def public_jwk(self) -> dict[str, object]:
         """The public half."""

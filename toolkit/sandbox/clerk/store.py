@@ -85,6 +85,9 @@ class User:
     unsafe_metadata: dict[str, object] = field(default_factory=dict)
     banned: bool = False
     locked: bool = False
+    locked_until: int | None = None
+    failed_attempts: int = 0
+    password_compromised: bool = False
     last_sign_in_at: int | None = None
     last_active_at: int | None = None
     delete_self_enabled: bool = True
@@ -92,6 +95,18 @@ class User:
     create_organizations_limit: int | None = None
     legal_accepted_at: int | None = None
     bypass_client_trust: bool = False
+
+    @property
+    def is_locked(self) -> bool:
+        """Locked, and the time is not over."""
+        return self.locked and (self.locked_until is None or self.locked_until > now_ms())
+
+    @property
+    def lockout_seconds(self) -> int | None:
+        """Until the lock ends; None when there is none, or it does not end by itself."""
+        if not self.is_locked or self.locked_until is None:
+            return None
+        return -(-(self.locked_until - now_ms()) // 1000)
 
     @classmethod
     def from_bytes(cls, record: bytes) -> "User":

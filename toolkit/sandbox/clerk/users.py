@@ -145,7 +145,9 @@ async def lock_user(instance: Instance, call: Call) -> Answer:
 
 async def unlock_user(instance: Instance, call: Call) -> Answer:
     """POST /v1/users/{user_id}/unlock."""
-    return _save(instance, replace(find_user(instance, call), locked=False))
+    return _save(
+        instance, replace(find_user(instance, call), locked=False, locked_until=None, failed_attempts=0)
+    )
 
 
 async def verify_password(instance: Instance, call: Call) -> Answer:

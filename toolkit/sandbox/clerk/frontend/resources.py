@@ -1,0 +1,146 @@
+"""How clients, sign-ins and sessions look in answers."""
+
+from toolkit.sandbox.clerk import errors
+from toolkit.sandbox.clerk.frontend.visit import Record, Visit
+from toolkit.sandbox.clerk.resources import show_user
+from toolkit.sandbox.clerk.store import User, now_ms
+
+CODES = ("email_code", "reset_password_email_code")
+"""Strategies that send a code by email."""
+_TOKEN_SECONDS = 60
+_PRIVATE = ("private_metadata",)
+
+
+def show_client(visit: Visit) -> object:
+    """The client as Clerk gives it; null when there is none."""
+    client = visit.client
+    if client is None:
+        return None
+    return {
+        "object": "client",
+        "id": client.id,
+        "sessions": [show_session(visit, session) for session in visit.sessions()],
+        "sign_in": show_sign_in(visit, client.sign_in),
+        "sign_up": None,
+        "last_active_session_id": client.last_active_session_id,
+        "last_authentication_strategy": client.last_strategy,
+        "cookie_expires_at": None,
+        "captcha_bypass": False,
+        "created_at": client.created_at,
+        "updated_at": client.updated_at,
+    }
+
+
+def show_session(visit: Visit, session: Record) -> Record:
+    """A session as Clerk gives it, with its user and a token."""
+    user = visit.instance.store.get(str(session["user_id"]))
+    if user is None:
+        raise errors.signed_out()
+    now = now_ms()
+    verified = session.get("verified_at")
+    moments: list[int | None] = (
+        verified if isinstance(verified, list) else [int(str(session["created_at"])), None]
+    )
+    return {
+        "id": session["id"],
+        "object": "session",
+        "status": session["status"],
+        "expire_at": session["expire_at"],
+        "abandon_at": session["abandon_at"],
+        "last_active_at": session["last_active_at"],
+        "last_active_token": {"object": "token", "jwt": _token(visit, session)},
+        "actor": None,
+        "last_active_organization_id": None,
+        "user": _frontend_user(user),
+        "public_user_data": {
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+            "has_image": False,
+            "identifier": user.emails[0].email_address if user.emails else str(user.username),
+            "user_id": user.id,
+        },
+        "factor_verification_age": [-1 if moment is None else (now - moment) // 60_000 for moment in moments],
+        "created_at": session["created_at"],
+        "updated_at": session["updated_at"],
+    }
+
+
+def _frontend_user(user: User) -> Record:
+    shown = {name: value for name, value in show_user(user).items() if name not in _PRIVATE}
+    if shown["create_organizations_limit"] is None:
+        del shown["create_organizations_limit"]
+    return shown
+
+
+def _token(visit: Visit, session: Record) -> str:
+    now = now_ms() // 1000
+    return visit.instance.signing_key.sign(
+        {"sub": session["user_id"], "sid": session["id"], "iat": now, "nbf": now, "exp": now + _TOKEN_SECONDS}
+    )
+
+
+def show_sign_in(visit: Visit, sign_in: Record | None) -> Record | None:
+    """A sign-in as Clerk gives it."""
+    if sign_in is None:
+        return None
+    user = visit.instance.store.get(str(sign_in["user_id"])) if sign_in["user_id"] else None
+    waiting = sign_in["status"] in ("needs_second_factor", "needs_client_trust")
+    return {
+        "object": "sign_in_attempt",
+        "id": sign_in["id"],
+        "status": sign_in["status"],
+        "supported_identifiers": ["email_address"],
+        "supported_first_factors": None if user is None else _first_factors(user),
+        "supported_second_factors": _second_factors(user, str(sign_in["status"]))
+        if user and waiting
+        else None,
+        "first_factor_verification": sign_in["first"],
+        "second_factor_verification": sign_in["second"],
+        "identifier": sign_in["identifier"],
+        "user_data": None
+        if user is None
+        else {"first_name": user.first_name, "last_name": user.last_name, "has_image": False},
+        "created_session_id": sign_in["created_session_id"],
+        "abandon_at": sign_in["abandon_at"],
+        "client_trust_state": sign_in["client_trust_state"],
+    }
+
+
+def _first_factors(user: User) -> list[Record]:
+    factors: list[Record] = []
+    if user.password_digest is not None:
+        factors.append({"strategy": "password"})
+    for email in user.emails:
+        to = {
+            "safe_identifier": mask(email.email_address),
+            "email_address_id": email.id,
+            "primary": email.id == user.primary_email_address_id,
+        }
+        factors += [{"strategy": strategy, **to} for strategy in CODES]
+    return factors
+
+
+def _second_factors(user: User, status: str) -> list[Record]:
+    if status == "needs_client_trust":
+        return [
+            {
+                "strategy": "email_code",
+                "safe_identifier": mask(email.email_address),
+                "email_address_id": email.id,
+                "primary": email.id == user.primary_email_address_id,
+            }
+            for email in user.emails
+            if email.id == user.primary_email_address_id
+        ]
+    factors: list[Record] = []
+    if user.totp_secret is not None:
+        factors.append({"strategy": "totp", "default": True})
+    if user.backup_codes:
+        factors.append({"strategy": "backup_code"})
+    return factors
+
+
+def mask(address: str) -> str:
+    """An address as Clerk masks it: the first letter, and the domain."""
+    local, _, domain = address.partition("@")
+    return f"{local[:1]}****@{domain}"
