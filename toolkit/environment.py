@@ -10,8 +10,10 @@ import binascii
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -20,7 +22,7 @@ from toolkit.clerk import ClerkConfig
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.paths import PLAYBOOKS, ROOT
 
-TOTP_KEY_BYTES = 32  # AES-256
+KEY_BYTES = 32  # AES-256
 
 
 class PlaybookInvalid(UsageError):
@@ -74,6 +76,50 @@ class ImportSettings(_Settings):
     """A name for a group of users: an SQL condition over the columns of the source view."""
 
 
+class Limit(_Settings):
+    """So many attempts in a window of time."""
+
+    attempts: int = Field(ge=1)
+    seconds: float = Field(gt=0)
+
+
+class SessionSettings(_Settings):
+    """How long AX's sessions live."""
+
+    idle_days: float = Field(default=14, gt=0)
+    """Without use."""
+    longest_days: float = Field(default=90, gt=0)
+    """From the login, however much it is used."""
+
+
+class LoginSettings(_Settings):
+    """Logging in."""
+
+    per_address: Limit = Limit(attempts=60, seconds=60)
+    """By the client's IP address (an IPv6 client's /64 network)."""
+    per_account: Limit = Limit(attempts=10, seconds=60)
+    """By the email address that was typed, whether anybody has it or not."""
+    failure_seconds: float = Field(default=0.5, ge=0, le=5)
+    """No refusal comes sooner: what went wrong must not be told by the time it took (invariant 9). It should be
+    longer than Clerk usually takes to refuse a password."""
+    legacy_slots: int | None = Field(default=None, ge=1)
+    """Argon2 verifications at a time; one a core by default."""
+
+
+class BffSettings(_Settings):
+    """The runtime."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=1, le=65535)
+    origins: tuple[str, ...] = ()
+    """Origins that may use cookies, beside the BFF's own, for example https://app.example.com."""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks whose X-Forwarded-For is believed."""
+    database_connections: int = Field(default=20, ge=1)
+    session: SessionSettings = SessionSettings()
+    login: LoginSettings = LoginSettings()
+
+
 class Playbook(_Settings):
     """What `playbooks/NAME.yaml` says."""
 
@@ -86,6 +132,7 @@ class Playbook(_Settings):
     """Ask before an import, unless --yes is given."""
     source: SourceSettings
     import_: ImportSettings = Field(default_factory=ImportSettings, alias="import")
+    bff: BffSettings = BffSettings()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -125,6 +172,10 @@ class Environment:
             raise VariableInvalid(
                 "DATABASE_URL does not begin with postgresql:// . Example: postgresql://user:password@host:5432/database"
             )
+        if "@" in urlsplit(url).path:
+            raise VariableInvalid(
+                "DATABASE_URL is malformed: characters such as @ / : in a password are written %40 %2F %3A."
+            )
         return url
 
     @property
@@ -143,16 +194,24 @@ class Environment:
     @property
     def totp_key(self) -> bytes | None:
         """Key of the encrypted TOTP secrets (AES-256, 32 bytes); None when AX_TOTP_KEY is not set."""
-        text = self.variables.get("AX_TOTP_KEY")
-        if not text:
-            return None
+        return self._key("AX_TOTP_KEY") if self.variables.get("AX_TOTP_KEY") else None
+
+    @property
+    def client_token_key(self) -> bytes:
+        """Key that Clerk's client tokens are kept under (AES-256, 32 bytes)."""
+        self._require(
+            "AX_CLIENT_TOKEN_KEY", "the key that Clerk's client tokens are encrypted with, 32 bytes in base64"
+        )
+        return self._key("AX_CLIENT_TOKEN_KEY")
+
+    def _key(self, variable: str) -> bytes:
         try:
-            key = base64.b64decode(text, validate=True)
+            key = base64.b64decode(self.variables[variable], validate=True)
         except binascii.Error:
             key = b""
-        if len(key) != TOTP_KEY_BYTES:
+        if len(key) != KEY_BYTES:
             raise VariableInvalid(
-                "AX_TOTP_KEY must be 32 bytes in base64, as `openssl rand -base64 32` prints them."
+                f"{variable} must be 32 bytes in base64, as `openssl rand -base64 32` prints them."
             )
         return key
 

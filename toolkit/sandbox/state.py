@@ -59,6 +59,8 @@ class Settings(BaseModel):
     clerk_secret_key: str = Field(repr=False)
     totp_key: str = Field(repr=False)
     """AX's key for TOTP secrets: 32 bytes, in base64."""
+    client_token_key: str = Field(repr=False)
+    """The key for Clerk's client tokens: 32 bytes, in base64."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ class Sandbox:
             "CLERK_PUBLISHABLE_KEY": self.clerk.publishable_key,
             "CLERK_API_URL": self.clerk.url,
             "CLERK_FRONTEND_API_URL": self.clerk.url,
+            "CLERK_PROXY_URL": f"{self.clerk.url}/__clerk",
             "AX_TOTP_KEY": self.settings.totp_key,
+            "AX_CLIENT_TOKEN_KEY": self.settings.client_token_key,
         }
 
 
@@ -166,6 +170,7 @@ def make(postgres_port: int | None, clerk_port: int | None) -> Sandbox:
             database_password=secrets.token_hex(16),
             clerk_secret_key=f"sk_test_{secrets.token_hex(20)}",
             totp_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+            client_token_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         )
     if existing is None or settings != existing.settings:
         with private_file(folder() / "sandbox.json") as file:

@@ -1,0 +1,70 @@
+"""Endpoints: what each takes and answers, declared once, for the server and for /openapi.json alike."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bff.problems import Problem
+
+M = TypeVar("M", bound=BaseModel)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Body(BaseModel):
+    """A request's body; what it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """An answer's body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One operation. `problems` are the codes that it may answer with, beside those that all may."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    answers: dict[int, Any]
+    """Status to the type of the body; None for no body."""
+    body: type[BaseModel] | None = None
+    problems: Sequence[str] = ()
+    signed_in: bool = False
+    """Needs a session (or, for /me, an API key)."""
+
+
+async def read(request: web.Request, model: type[M]) -> M:
+    """The request's JSON body. Raises Problem, naming what is wrong and no value."""
+    if request.content_type != "application/json":
+        raise Problem("media_type_unsupported")
+    try:
+        return model.model_validate_json(await request.read())
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, fault['loc'])) or 'the body'}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise Problem("request_invalid", "; ".join(faults)) from None
+
+
+def answer(content: BaseModel, status: int = 200) -> web.Response:
+    """A JSON answer, which nobody may keep."""
+    return web.Response(
+        body=content.model_dump_json().encode(),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def no_content() -> web.Response:
+    """An answer without a body."""
+    return web.Response(status=204)

@@ -1,0 +1,362 @@
+"""What happens at a login, on both systems.
+
+`users.clerk_id` decides who checks the password: Clerk if it is set, AX if not. Both end in the same session.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from bff.addresses import Address, limited_network
+from bff.challenges import Challenge, Challenges, Method, Transport, Way
+from bff.database import Database
+from bff.devices import Devices
+from bff.limits import Limits
+from bff.login import account as accounts
+from bff.login.account import Account, Legacy
+from bff.login.clerk import ClerkLogin, ClerkOut, PasswordNeeded, Refused, SignedIn, StepNeeded
+from bff.observability import Metrics
+from bff.problems import Problem
+from bff.sessions import ClerkSession, Minted, Sessions, Standing
+from toolkit.database import queries
+from toolkit.environment import LoginSettings
+
+ROUNDS = 3
+"""How often a login is begun anew because the user changed under it (is moved to Clerk just now)."""
+
+_log = structlog.get_logger("bff")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where a request comes from."""
+
+    address: Address | None
+    user_agent: str | None
+    device: str | None = field(default=None, repr=False)
+    """The id that the device was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Logged in."""
+
+    minted: Minted
+    transport: Transport
+    device: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """The password was right, and a second step is needed."""
+
+    challenge_id: str = field(repr=False)
+    expires_at: datetime
+    challenge: Challenge
+    sent_to: str | None
+    """Where a code went already, masked."""
+    device: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPasswordNeeded:
+    """The password was right, and must be replaced before anybody is let in."""
+
+
+Outcome = Complete | Challenged | NewPasswordNeeded
+
+
+class _Changed(Exception):
+    """The user does not stand any more as when the login began."""
+
+
+class LoginService:
+    """Logs users in. `legacy` is None once AX's own check is removed."""
+
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        challenges: Challenges,
+        devices: Devices,
+        limits: Limits,
+        clerk: ClerkLogin,
+        legacy: Legacy | None,
+        settings: LoginSettings,
+        metrics: Metrics,
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._challenges = challenges
+        self._devices = devices
+        self._limits = limits
+        self._clerk = clerk
+        self._legacy = legacy
+        self._settings = settings
+        self._metrics = metrics
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def login(self, email: str, password: str, transport: Transport, visitor: Visitor) -> Outcome:
+        """Try a password. Raises Problem.
+
+        However it is refused, the answer is the same and takes as long (invariant 9).
+        """
+        started = time.monotonic()
+        await self._spend(visitor.address, email)
+        try:
+            for _ in range(ROUNDS):
+                try:
+                    return await self._login(email, password, transport, visitor)
+                except _Changed:
+                    continue
+            raise ClerkOut
+        except Refused:
+            await asyncio.sleep(max(0.0, started + self._settings.failure_seconds - time.monotonic()))
+            raise Problem("credentials_invalid") from None
+        except ClerkOut as error:
+            raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
+
+    async def prepare(self, challenge_id: str, method: Method, to: str | None, visitor: Visitor) -> Way:
+        """Have a code sent; the way it goes. Raises Problem."""
+        await self._spend(visitor.address)
+        async with self._database.connection() as connection:
+            challenge = await self._challenges.get(connection, challenge_id)
+        if challenge is None:
+            raise Problem("challenge_expired")
+        way = challenge.way(method, to)
+        if way is None or way.clerk_id is None or challenge.sign_in_id is None:
+            raise Problem("request_invalid", f"No code can be sent by {method} for this login.")
+        try:
+            token = await self._clerk.prepare(
+                challenge.sign_in_id, way, client_token=challenge.client_token, address=visitor.address
+            )
+        except Refused:
+            raise Problem("challenge_expired") from None
+        except ClerkOut as error:
+            raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
+        async with self._database.connection() as connection:
+            await self._challenges.keep_client_token(connection, challenge_id, token)
+        return way
+
+    async def finish(self, challenge_id: str, method: Method, code: str, visitor: Visitor) -> Outcome:
+        """Try a code. Raises Problem."""
+        await self._spend(visitor.address)
+        async with self._database.connection() as connection:
+            challenge = await self._challenges.attempt(connection, challenge_id)
+            account = await accounts.by_id(connection, challenge.user_id) if challenge else None
+        if challenge is None or account is None:
+            raise Problem("challenge_expired")
+        if challenge.way(method) is None:
+            raise Problem("request_invalid", f"This login cannot be finished by {method}.")
+        try:
+            if challenge.path == "clerk":
+                return await self._finish_with_clerk(challenge_id, challenge, account, method, code, visitor)
+            return await self._finish_with_legacy(challenge_id, challenge, account, code, visitor)
+        except Refused as refused:
+            await self._count(challenge.path, refused.outcome)
+            raise Problem("code_invalid") from None
+        except ClerkOut as error:
+            await self._count(challenge.path, "unavailable")
+            raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
+        except _Changed:
+            raise Problem("challenge_expired") from None
+
+    def end_in_clerk(self, session: ClerkSession | None, address: Address | None) -> None:
+        """End a session in Clerk without waiting for it."""
+        if session is not None:
+            task = asyncio.create_task(self._clerk.end(session, address))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def close(self) -> None:
+        """Wait for what is still being ended in Clerk."""
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    async def _login(self, email: str, password: str, transport: Transport, visitor: Visitor) -> Outcome:
+        async with self._database.connection() as connection:
+            account = await accounts.by_email(connection, email)
+            client_token = None
+            if account is not None and account.clerk_id is not None:
+                client_token = await self._devices.client_token(connection, visitor.device)
+        path = "clerk" if account is not None and account.clerk_id is not None else "legacy"
+        try:
+            if account is None or account.disabled:
+                await self._match(None, password)
+                raise Refused("unknown" if account is None else "disabled")
+            if account.clerk_id is not None:
+                return await self._login_with_clerk(account, password, transport, visitor, client_token)
+            return await self._login_with_legacy(account, password, transport, visitor)
+        except Refused as refused:
+            await self._count(path, refused.outcome)
+            raise
+        except ClerkOut:
+            await self._count(path, "unavailable")
+            raise
+
+    async def _login_with_clerk(
+        self,
+        account: Account,
+        password: str,
+        transport: Transport,
+        visitor: Visitor,
+        client_token: str | None,
+    ) -> Outcome:
+        result = await self._clerk.sign_in(
+            account.email, password, client_token=client_token, address=visitor.address
+        )
+        if isinstance(result, PasswordNeeded):
+            await self._count("clerk", "needs_new_password")
+            return NewPasswordNeeded()
+        if isinstance(result, SignedIn):
+            return await self._complete_with_clerk(account, result, transport, visitor)
+        return await self._challenge_with_clerk(account, result, transport, visitor)
+
+    async def _challenge_with_clerk(
+        self, account: Account, step: StepNeeded, transport: Transport, visitor: Visitor
+    ) -> Challenged:
+        token, sent_to = step.client_token, None
+        if len(step.ways) == 1 and step.ways[0].clerk_id is not None:  # there is nothing to choose
+            token, sent_to = await self._send_at_once(step, visitor)
+        challenge = Challenge(
+            account.id, "clerk", step.kind, transport, step.ways, step.sign_in_id, client_token=token
+        )
+        async with self._database.transaction() as connection:
+            challenge_id, expires_at = await self._challenges.open(connection, challenge)
+            device = await self._devices.keep(connection, visitor.device, token)
+        await self._count("clerk", "challenged")
+        return Challenged(challenge_id, expires_at, challenge, sent_to, device)
+
+    async def _send_at_once(self, step: StepNeeded, visitor: Visitor) -> tuple[str, str | None]:
+        """The client token, and where the code went; the login goes on if it could not be sent."""
+        try:
+            async with asyncio.timeout(0.4):  # what the password's check leaves of two seconds
+                token = await self._clerk.prepare(
+                    step.sign_in_id, step.ways[0], client_token=step.client_token, address=visitor.address
+                )
+        except (Refused, ClerkOut, Problem, TimeoutError):
+            return step.client_token, None
+        return token or step.client_token, step.ways[0].to
+
+    async def _complete_with_clerk(
+        self,
+        account: Account,
+        signed_in: SignedIn,
+        transport: Transport,
+        visitor: Visitor,
+        challenge_id: str | None = None,
+    ) -> Complete:
+        if signed_in.clerk_id != account.clerk_id:
+            _log.error("another user in clerk", user_id=str(account.id), clerk_id=signed_in.clerk_id)
+            self.end_in_clerk(signed_in.session, visitor.address)
+            raise Refused("different_user")
+        standing = Standing(account.id, account.clerk_id, None, second_factor_passed=True)
+        try:
+            async with self._database.transaction() as connection:
+                if challenge_id is not None and not await self._challenges.use(connection, challenge_id):
+                    raise _Changed
+                minted = await self._sessions.mint(
+                    connection,
+                    standing,
+                    address=visitor.address,
+                    user_agent=visitor.user_agent,
+                    clerk=signed_in.session,
+                )
+                if minted is None:
+                    raise _Changed
+                device = await self._devices.keep(connection, visitor.device, signed_in.session.client_token)
+        except BaseException:
+            self.end_in_clerk(signed_in.session, visitor.address)
+            raise
+        await self._count("clerk", "success")
+        return Complete(minted, transport, device)
+
+    async def _finish_with_clerk(
+        self,
+        challenge_id: str,
+        challenge: Challenge,
+        account: Account,
+        method: Method,
+        code: str,
+        visitor: Visitor,
+    ) -> Outcome:
+        if challenge.sign_in_id is None or account.clerk_id is None or account.disabled:
+            raise _Changed
+        result = await self._clerk.attempt(
+            challenge.sign_in_id, method, code, client_token=challenge.client_token, address=visitor.address
+        )
+        if isinstance(result, PasswordNeeded):
+            return NewPasswordNeeded()
+        return await self._complete_with_clerk(account, result, challenge.transport, visitor, challenge_id)
+
+    async def _login_with_legacy(
+        self, account: Account, password: str, transport: Transport, visitor: Visitor
+    ) -> Outcome:
+        if not await self._match(account.digest, password):
+            raise Refused("wrong_password")
+        if account.second_factor:
+            challenge = Challenge(
+                account.id,
+                "legacy",
+                "second_factor",
+                transport,
+                (Way("totp"),),
+                digest_hash=account.digest_hash,
+            )
+            async with self._database.connection() as connection:
+                challenge_id, expires_at = await self._challenges.open(connection, challenge)
+            await self._count("legacy", "challenged")
+            return Challenged(challenge_id, expires_at, challenge, None)
+        standing = Standing(account.id, None, account.digest_hash, second_factor_passed=False)
+        async with self._database.connection() as connection:
+            minted = await self._sessions.mint(
+                connection, standing, address=visitor.address, user_agent=visitor.user_agent
+            )
+        if minted is None:
+            raise _Changed
+        await self._count("legacy", "success")
+        return Complete(minted, transport)
+
+    async def _finish_with_legacy(
+        self, challenge_id: str, challenge: Challenge, account: Account, code: str, visitor: Visitor
+    ) -> Complete:
+        if self._legacy is None or account.clerk_id is not None:
+            raise _Changed  # the user is in Clerk by now: only Clerk may let anybody in
+        standing = Standing(account.id, None, challenge.digest_hash, second_factor_passed=True)
+        async with self._database.transaction() as connection:
+            await queries.lock_totp(connection, user_id=str(account.id))
+            last = await queries.last_totp_step(connection, user_id=str(account.id))
+            step = self._legacy.totp_step(account, code, after=last)
+            if step is None:
+                raise Refused("wrong_code")
+            if not await self._challenges.use(connection, challenge_id, step):
+                raise _Changed
+            minted = await self._sessions.mint(
+                connection, standing, address=visitor.address, user_agent=visitor.user_agent
+            )
+            if minted is None:
+                raise _Changed
+        await self._count("legacy", "success")
+        return Complete(minted, challenge.transport)
+
+    async def _match(self, digest: str | None, password: str) -> bool:
+        return self._legacy is not None and await self._legacy.password_matches(digest, password)
+
+    async def _spend(self, address: Address | None, email: str | None = None) -> None:
+        limits = {}
+        if address is not None:
+            limits[f"address {limited_network(address)}"] = self._settings.per_address
+        if email is not None:
+            limits[f"account {email}"] = self._settings.per_account
+        try:
+            await self._limits.spend(limits)
+        except Problem:
+            self._metrics.logins.labels("", "limited").inc()
+            raise
+
+    async def _count(self, path: str, outcome: str) -> None:
+        self._metrics.logins.labels(path, outcome).inc()
+        async with self._database.connection() as connection:
+            await queries.count_login(connection, path=path, outcome=outcome)

@@ -1,0 +1,111 @@
+"""Logs with a request id, and metrics. Nothing secret is in either: no body, no header, no query."""
+
+import re
+import secrets
+import time
+from contextlib import suppress
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from bff.api import Handler
+from bff.problems import Problem, of_http
+from toolkit.errors import ToolkitError
+
+REQUEST_ID = web.RequestKey("request_id", str)
+_GIVEN_ID = re.compile(r"[\w-]{8,64}")
+
+_log = structlog.get_logger("bff")
+
+
+class Metrics:
+    """What /metrics tells."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "bff_requests", "Answers.", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "bff_request_seconds", "Time that answers took.", ["method", "route"], registry=self.registry
+        )
+        self.logins = Counter(
+            "bff_logins", "Logins by path and outcome.", ["path", "outcome"], registry=self.registry
+        )
+        self.legacy_busy = Gauge(
+            "bff_legacy_verifications", "Argon2 verifications under way or waiting.", registry=self.registry
+        )
+        self.clerk_open = Gauge(
+            "bff_clerk_circuit_open",
+            "1 while Clerk is left alone after too many failures.",
+            registry=self.registry,
+        )
+
+
+def configure_logging(level: str) -> None:
+    """JSON lines on standard output."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+
+
+def observer(metrics: Metrics) -> Middleware:
+    """The outermost middleware: an id, a log line and a count for each request, and no failure without an answer."""
+
+    @web.middleware
+    async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+        request[REQUEST_ID] = request_id
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = await _answer(request, handler, request_id)
+            response.headers["X-Request-Id"] = request_id
+            took = time.perf_counter() - started
+            route = _route(request)
+            metrics.requests.labels(request.method, route, response.status).inc()
+            metrics.seconds.labels(request.method, route).observe(took)
+            _log.info(
+                "request",
+                method=request.method,
+                route=route,
+                status=response.status,
+                ms=round(took * 1000, 1),
+            )
+        return response
+
+    return observe
+
+
+async def _answer(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response(request_id)
+    except web.HTTPException as error:
+        return of_http(error).response(request_id)
+    except ToolkitError as error:  # Postgres is away, or not prepared
+        _log.error("database", error=str(error))
+        return Problem("database_unavailable").response(request_id)
+    except Exception:
+        _log.exception("unexpected")
+        return Problem("internal_error").response(request_id)
+
+
+def _route(request: web.Request) -> str:
+    """The path with its parameters' names, so that there are few."""
+    with suppress(AttributeError):
+        resource = request.match_info.route.resource
+        if resource is not None:
+            return resource.canonical
+    return "unknown"

@@ -1,0 +1,95 @@
+"""/openapi.json, made of the endpoints themselves."""
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bff.api import Endpoint
+from bff.problems import CONTENT_TYPE, KINDS
+
+_EVERYWHERE = ("request_invalid", "internal_error", "database_unavailable")
+_REF = "#/components/schemas/{model}"
+
+
+def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI 3.1 description of these endpoints."""
+    schemas: dict[str, Any] = {"Problem": _problem_schema()}
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "AX authentication", "version": version("postgres-to-clerk")},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "ax_session"},
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A session token, or an API key (ax_…).",
+                },
+            },
+        },
+    }
+
+
+def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": endpoint.summary,
+        "responses": {
+            str(status): {"description": endpoint.summary, **_content(model, schemas)}
+            for status, model in endpoint.answers.items()
+        },
+    }
+    for code in (*endpoint.problems, *_EVERYWHERE, *(["session_required"] if endpoint.signed_in else [])):
+        response = operation["responses"].setdefault(
+            str(KINDS[code].status),
+            {
+                "description": "",
+                "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            },
+        )
+        if "`" + code + "`" not in response["description"]:
+            response["description"] += (
+                f"{' ' if response['description'] else ''}`{code}`: {KINDS[code].detail}"
+            )
+    if endpoint.signed_in:
+        operation["security"] = [{"cookie": []}, {"bearer": []}]
+    if endpoint.body is not None:
+        operation["requestBody"] = {"required": True, **_content(endpoint.body, schemas)}
+    names = re.findall(r"{(\w+)}", endpoint.path)
+    if names:
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
+    return operation
+
+
+def _content(model: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    if model is None:
+        return {}
+    schema = TypeAdapter(model).json_schema(ref_template=_REF, mode="serialization")
+    schemas.update(schema.pop("$defs", {}))
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def _problem_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "RFC 9457.",
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "code": {"type": "string", "enum": list(KINDS)},
+            "detail": {"type": "string"},
+            "request_id": {"type": "string"},
+        },
+        "required": ["type", "title", "status", "code", "detail", "request_id"],
+        "additionalProperties": False,
+    }

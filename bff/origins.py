@@ -1,0 +1,37 @@
+"""Requests that change something and come with a cookie must come from one's own pages (cross-site request forgery)."""
+
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from bff.api import Handler
+from bff.problems import Problem
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def origin_check(allowed: Collection[str], cookies: Collection[str], *, https: bool) -> Middleware:
+    """A middleware: with one of these cookies, `Origin` must be the BFF's own or an allowed one.
+
+    An `Origin` that is given and does not match is refused without cookies too: nobody's page logs a visitor in.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method not in _SAFE:
+            origin = request.headers.get("Origin")
+            if origin is None:
+                if any(cookie in request.cookies for cookie in cookies):
+                    raise Problem("origin_mismatch", "A request with a cookie needs the header Origin.")
+            elif origin not in allowed and not _is_own(request, origin, https=https):
+                raise Problem("origin_mismatch")
+        return await handler(request)
+
+    return check
+
+
+def _is_own(request: web.Request, origin: str, *, https: bool) -> bool:
+    parts = urlsplit(origin)
+    return parts.netloc == request.host and (parts.scheme == "https" or not https)

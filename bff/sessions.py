@@ -1,0 +1,158 @@
+"""AX's sessions, as AX mints them: 256 random bits of which only the hash is stored.
+
+Checking one asks Postgres once and never Clerk (invariant 6).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from bff.addresses import Address
+from bff.tokens import ClientTokenCipher, Sealed, hash_token, new_token
+from toolkit.database import Connection, queries
+from toolkit.environment import SessionSettings
+
+SLIDE_AFTER = timedelta(minutes=1)
+"""A session's use is written down this often at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who is signed in."""
+
+    id: UUID
+    email: str
+    email_verified: bool
+    first_name: str | None
+    last_name: str | None
+    clerk_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A live session and its user."""
+
+    id: UUID
+    user: User
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    clerk_session_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClerkSession:
+    """The session in Clerk that stands behind one of AX's, and the client token that reaches it."""
+
+    id: str
+    client_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the user stood when the login was checked; a session is minted only if that still holds."""
+
+    user_id: UUID
+    clerk_id: str | None
+    digest_hash: bytes | None
+    """SHA-256 of the legacy digest; None for users of Clerk."""
+    second_factor_passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A new session, and the token that only its holder knows."""
+
+    session: Session
+    token: str = field(repr=False)
+    longest_until: datetime
+    """When it ends at the latest."""
+
+
+class Sessions:
+    """Mints, finds and ends sessions."""
+
+    def __init__(self, settings: SessionSettings, cipher: ClientTokenCipher) -> None:
+        self._idle = timedelta(days=settings.idle_days)
+        self._longest = timedelta(days=settings.longest_days)
+        self._cipher = cipher
+
+    async def mint(
+        self,
+        connection: Connection,
+        standing: Standing,
+        *,
+        address: Address | None,
+        user_agent: str | None,
+        clerk: ClerkSession | None = None,
+    ) -> Minted | None:
+        """A session for a user of either system; None when the user does not stand as it did any more."""
+        token = new_token()
+        sealed = self._cipher.seal(clerk.client_token if clerk else None)
+        record = await queries.mint_session(
+            connection,
+            user_id=standing.user_id,
+            clerk_id=standing.clerk_id,
+            digest_hash=standing.digest_hash,
+            second_factor_passed=standing.second_factor_passed,
+            token_hash=hash_token(token),
+            address=address,
+            user_agent=user_agent,
+            idle=self._idle,
+            longest=self._longest,
+            clerk_session_id=clerk.id if clerk else None,
+            client_token_cipher=sealed.cipher,
+            client_token_nonce=sealed.nonce,
+        )
+        return Minted(_session(record), token, record["max_expires_at"]) if record else None
+
+    async def find(self, connection: Connection, token: str) -> Session | None:
+        """The live session with this token; its expiry slides."""
+        record = await queries.session_by_token(connection, token_hash=hash_token(token))
+        if record is None:
+            return None
+        session = _session(record)
+        if datetime.now(UTC) - session.last_used_at > SLIDE_AFTER:
+            await queries.slide_session(connection, session_id=session.id, idle=self._idle)
+        return session
+
+    async def of_user(self, connection: Connection, user_id: UUID) -> list[Mapping[str, Any]]:
+        """The user's live sessions, the last used first."""
+        return [dict(record) async for record in queries.sessions_of_user(connection, user_id=user_id)]
+
+    async def revoke(
+        self, connection: Connection, session_id: UUID, user_id: UUID
+    ) -> tuple[bool, ClerkSession | None]:
+        """End one of the user's sessions: whether it lived, and what stands behind it in Clerk."""
+        record = await queries.revoke_session(connection, session_id=session_id, user_id=user_id)
+        if record is None:
+            return False, None
+        token = self._cipher.open(Sealed(record["cipher"], record["nonce"]))
+        if record["clerk_session_id"] is None or token is None:
+            return True, None
+        return True, ClerkSession(record["clerk_session_id"], token)
+
+
+def _session(record: Mapping[str, Any]) -> Session:
+    return Session(
+        record["id"],
+        user_of(record),
+        record["created_at"],
+        record["last_used_at"],
+        record["expires_at"],
+        record["clerk_session_id"],
+    )
+
+
+def user_of(record: Mapping[str, Any]) -> User:
+    """The user in a row of `session_by_token` or `user_by_api_key`."""
+    return User(
+        record["user_id"],
+        record["email"],
+        record["email_verified"],
+        record["first_name"],
+        record["last_name"],
+        record["clerk_id"],
+    )

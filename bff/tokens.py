@@ -1,0 +1,51 @@
+"""Tokens: random ones that a browser holds and Postgres knows by their hash, and Clerk's, kept encrypted."""
+
+import hashlib
+import os
+import secrets
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE_BYTES = 12
+
+
+def new_token() -> str:
+    """256 random bits, in URL-safe base64."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> bytes:
+    """SHA-256: enough for what is random, and what AX has."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+class Sealed(NamedTuple):
+    """A client token under AES-256-GCM, with its tag at the end; both None for none."""
+
+    cipher: bytes | None
+    nonce: bytes | None
+
+
+class ClientTokenCipher:
+    """Keeps Clerk's client tokens readable to the BFF alone. `key` has 32 bytes."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def seal(self, token: str | None) -> Sealed:
+        """Encrypt a token."""
+        if token is None:
+            return Sealed(None, None)
+        nonce = os.urandom(_NONCE_BYTES)
+        return Sealed(self._aead.encrypt(nonce, token.encode(), None), nonce)
+
+    def open(self, sealed: Sealed) -> str | None:
+        """The token; None when there is none, or it was sealed with another key."""
+        if sealed.cipher is None or sealed.nonce is None:
+            return None
+        try:
+            return self._aead.decrypt(sealed.nonce, sealed.cipher, None).decode()
+        except InvalidTag:
+            return None

@@ -1,0 +1,127 @@
+-- Logging in, on both systems: who it is, challenges, devices, limits, and the counts that the gates read.
+
+-- name: account_by_email(email)^
+-- Byte by byte, as AX looks its users up.
+SELECT
+    id,
+    email,
+    clerk_id,
+    hashed_password AS digest,
+    enabled_2fa AS second_factor,
+    totp_cipher,
+    nonce AS totp_nonce,
+    disabled_at IS NOT NULL AS disabled
+FROM users
+WHERE email = :email;
+
+-- name: account_by_id(user_id)^
+SELECT
+    id,
+    email,
+    clerk_id,
+    hashed_password AS digest,
+    enabled_2fa AS second_factor,
+    totp_cipher,
+    nonce AS totp_nonce,
+    disabled_at IS NOT NULL AS disabled
+FROM users
+WHERE id = :user_id;
+
+-- name: open_challenge(id_hash, user_id, path, kind, transport, factors, clerk_sign_in_id, client_token_cipher, client_token_nonce, digest_hash, lifetime)$
+INSERT INTO clerk_migration.login_challenges (
+    id_hash, user_id, path, kind, transport, factors, clerk_sign_in_id,
+    client_token_cipher, client_token_nonce, digest_hash, expires_at
+)
+VALUES (
+    :id_hash, :user_id, :path, :kind, :transport, :factors::jsonb, :clerk_sign_in_id,
+    :client_token_cipher, :client_token_nonce, :digest_hash, now() + :lifetime::interval
+)
+RETURNING expires_at;
+
+-- name: get_challenge(id_hash, most)^
+-- A challenge that can still be finished.
+SELECT
+    user_id, path, kind, transport, factors::text AS factors, clerk_sign_in_id, client_token_cipher AS cipher,
+    client_token_nonce AS nonce, digest_hash
+FROM clerk_migration.login_challenges
+WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now() AND attempts < :most;
+
+-- name: attempt_challenge(id_hash, most)^
+-- Spend an attempt before the code is looked at; nothing comes back when none is left.
+UPDATE clerk_migration.login_challenges
+SET attempts = attempts + 1
+WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now() AND attempts < :most
+RETURNING
+    user_id, path, kind, transport, factors::text AS factors, clerk_sign_in_id, client_token_cipher AS cipher,
+    client_token_nonce AS nonce, digest_hash;
+
+-- name: keep_client_token(id_hash, cipher, nonce)!
+-- Clerk gave another client token in the course of the challenge.
+UPDATE clerk_migration.login_challenges
+SET client_token_cipher = :cipher, client_token_nonce = :nonce
+WHERE id_hash = :id_hash AND used_at IS NULL;
+
+-- name: lock_totp(user_id)$
+-- One legacy code of a user is looked at at a time, so that the same code does not finish two challenges.
+SELECT pg_advisory_xact_lock(hashtextextended('clerk_migration.totp.' || :user_id, 0));
+
+-- name: last_totp_step(user_id)$
+-- The step of the newest legacy code that the user spent.
+SELECT max(totp_step) FROM clerk_migration.login_challenges WHERE user_id = :user_id;
+
+-- name: use_challenge(id_hash, totp_step)$
+-- Finish a challenge: true once.
+UPDATE clerk_migration.login_challenges
+SET used_at = now(), totp_step = :totp_step
+WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now()
+RETURNING true;
+
+-- name: get_device(id_hash)^
+SELECT client_token_cipher AS cipher, client_token_nonce AS nonce
+FROM clerk_migration.login_devices
+WHERE id_hash = :id_hash AND expires_at > now();
+
+-- name: put_device(id_hash, cipher, nonce, lifetime)!
+INSERT INTO clerk_migration.login_devices (id_hash, client_token_cipher, client_token_nonce, expires_at)
+VALUES (:id_hash, :cipher, :nonce, now() + :lifetime::interval)
+ON CONFLICT (id_hash) DO UPDATE
+SET
+    client_token_cipher = excluded.client_token_cipher,
+    client_token_nonce = excluded.client_token_nonce,
+    expires_at = excluded.expires_at;
+
+-- name: count_attempts(keys, seconds)
+-- Count an attempt for each key (its hash) in its present window, and say how many there are now and when
+-- the window began (seconds from now, negative). Keys are taken in one order, so that two replicas never wait for each other.
+WITH given AS (
+    SELECT g.key_hash, g.seconds, date_bin(make_interval(secs => g.seconds), now(), 'epoch'::timestamptz) AS window_start
+    FROM unnest(:keys::bytea[], :seconds::float8[]) AS g (key_hash, seconds)
+    ORDER BY g.key_hash
+)
+
+INSERT INTO clerk_migration.attempts AS a (key_hash, window_start, count)
+SELECT key_hash, window_start, 1 FROM given
+ON CONFLICT (key_hash, window_start) DO UPDATE SET count = a.count + 1
+RETURNING a.key_hash, a.count, extract(EPOCH FROM a.window_start - now())::float8 AS begun;
+
+-- name: count_login(path, outcome)!
+INSERT INTO clerk_migration.login_counts AS c (day, path, outcome, count)
+VALUES ((now() AT TIME ZONE 'UTC')::date, :path, :outcome, 1)
+ON CONFLICT (day, path, outcome) DO UPDATE SET count = c.count + 1;
+
+-- name: forget_expired_challenges()!
+DELETE FROM clerk_migration.login_challenges WHERE expires_at < now() - interval '1 hour';
+
+-- name: forget_expired_devices()!
+DELETE FROM clerk_migration.login_devices WHERE expires_at < now();
+
+-- name: forget_old_attempts()!
+DELETE FROM clerk_migration.attempts WHERE window_start < now() - interval '1 day';
+
+-- name: typical_digest()$
+-- A digest whose parameters most of the table's have, as far as a sample tells.
+SELECT max(hashed_password) AS digest
+FROM (SELECT hashed_password FROM users WHERE hashed_password IS NOT NULL LIMIT 200) AS sample
+GROUP BY regexp_replace(hashed_password, '(\$[^$]*){2}$', '')
+ORDER BY count(*) DESC
+LIMIT 1;

@@ -1,0 +1,110 @@
+-- AX's sessions and API keys. Tokens and keys are looked up by their SHA-256.
+
+-- name: session_by_token(token_hash)^
+-- A live session with its user: the one query that every signed-in request makes.
+SELECT
+    s.id,
+    s.created_at,
+    s.last_used_at,
+    s.expires_at,
+    s.clerk_session_id,
+    u.id AS user_id,
+    u.email,
+    u.email_verified_at IS NOT NULL AS email_verified,
+    u.first_name,
+    u.last_name,
+    u.clerk_id
+FROM sessions AS s
+INNER JOIN users AS u ON s.user_id = u.id
+WHERE
+    s.token_hash = :token_hash
+    AND s.revoked_at IS NULL
+    AND s.expires_at > now()
+    AND u.disabled_at IS NULL;
+
+-- name: slide_session(session_id, idle)!
+UPDATE sessions
+SET last_used_at = now(), expires_at = least(now() + :idle::interval, max_expires_at)
+WHERE id = :session_id AND revoked_at IS NULL;
+
+-- name: mint_session(user_id, clerk_id, digest_hash, second_factor_passed, token_hash, address, user_agent, idle, longest, clerk_session_id, client_token_cipher, client_token_nonce)^
+-- A session, if the user still stands as when the login began: in the same system, with the same legacy digest,
+-- not disabled, and without a second factor that was not asked for (invariants 2 and 3).
+WITH standing AS (
+    SELECT id, email, email_verified_at, first_name, last_name, clerk_id
+    FROM users
+    WHERE
+        id = :user_id
+        AND disabled_at IS NULL
+        AND clerk_id IS NOT DISTINCT FROM :clerk_id::text
+        AND (
+            clerk_id IS NOT NULL
+            OR (
+                sha256(convert_to(hashed_password, 'UTF8')) = :digest_hash::bytea
+                AND (:second_factor_passed::boolean OR NOT enabled_2fa)
+            )
+        )
+    FOR SHARE
+),
+
+minted AS (
+    INSERT INTO sessions (
+        user_id, token_hash, ip_address, user_agent, expires_at, max_expires_at,
+        clerk_session_id, clerk_client_token_cipher, clerk_client_token_nonce
+    )
+    SELECT
+        id, :token_hash, :address::inet, :user_agent, now() + least(:idle::interval, :longest::interval),
+        now() + :longest::interval, :clerk_session_id, :client_token_cipher, :client_token_nonce
+    FROM standing
+    RETURNING id, created_at, last_used_at, expires_at, max_expires_at, clerk_session_id
+)
+
+SELECT
+    m.id,
+    m.created_at,
+    m.last_used_at,
+    m.expires_at,
+    m.max_expires_at,
+    m.clerk_session_id,
+    s.id AS user_id,
+    s.email,
+    s.email_verified_at IS NOT NULL AS email_verified,
+    s.first_name,
+    s.last_name,
+    s.clerk_id
+FROM minted AS m
+CROSS JOIN standing AS s;
+
+-- name: sessions_of_user(user_id)
+SELECT id, created_at, last_used_at, expires_at, host(ip_address) AS address, user_agent, clerk_session_id
+FROM sessions
+WHERE user_id = :user_id AND revoked_at IS NULL AND expires_at > now()
+ORDER BY last_used_at DESC, id;
+
+-- name: revoke_session(session_id, user_id)^
+-- End a session; what is needed to end the one in Clerk comes back.
+UPDATE sessions
+SET revoked_at = now()
+WHERE id = :session_id AND user_id = :user_id AND revoked_at IS NULL AND expires_at > now()
+RETURNING id, clerk_session_id, clerk_client_token_cipher AS cipher, clerk_client_token_nonce AS nonce;
+
+-- name: user_by_api_key(key_hash)^
+SELECT
+    u.id AS user_id,
+    u.email,
+    u.email_verified_at IS NOT NULL AS email_verified,
+    u.first_name,
+    u.last_name,
+    u.clerk_id,
+    k.id,
+    k.last_used_at
+FROM api_keys AS k
+INNER JOIN users AS u ON k.user_id = u.id
+WHERE
+    k.key_hash = :key_hash
+    AND k.revoked_at IS NULL
+    AND (k.expires_at IS NULL OR k.expires_at > now())
+    AND u.disabled_at IS NULL;
+
+-- name: touch_api_key(key_id)!
+UPDATE api_keys SET last_used_at = now() WHERE id = :key_id;
