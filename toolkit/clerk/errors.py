@@ -267,6 +267,7 @@ BY_CODE: dict[str, type[ClerkApiError]] = {
     "form_password_pwned": PasswordPwned,
     "incorrect_password": IncorrectPassword,
     "form_password_incorrect": IncorrectPassword,
+    "form_password_validation_failed": IncorrectPassword,
     "form_code_incorrect": IncorrectCode,
     "verification_expired": VerificationFailed,
     "verification_failed": VerificationFailed,

@@ -5,15 +5,25 @@ from typing import TypeVar
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.sandbox.clerk.faults import Fault
 from toolkit.sandbox.clerk.instance import Instance
 from toolkit.sandbox.clerk.settings import Settings
+from toolkit.sandbox.clerk.store import clock_ahead_ms, now_ms, set_clock
 
 M = TypeVar("M", bound=BaseModel)
 
 INSTANCE = web.AppKey("instance", Instance)
+
+
+class ClockChange(BaseModel):
+    """What may be done to the clock."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    advance_seconds: float = Field(default=0, ge=0, le=400 * 24 * 3600)
+    reset: bool = False
 
 
 def routes() -> list[web.RouteDef]:
@@ -26,6 +36,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/_sandbox/faults", get_faults),
         web.post("/_sandbox/faults", add_fault),
         web.delete("/_sandbox/faults", clear_faults),
+        web.get("/_sandbox/clock", get_clock),
+        web.post("/_sandbox/clock", change_clock),
         web.get("/_sandbox/traffic", get_traffic),
         web.post("/_sandbox/reset", reset),
         web.route("*", "/_sandbox/{path:.*}", no_such_path),
@@ -81,6 +93,18 @@ async def clear_faults(request: web.Request) -> web.Response:
     return _json([])
 
 
+async def get_clock(request: web.Request) -> web.Response:
+    """The instance's time (milliseconds since 1970), and how far it was put forward."""
+    return _json({"now": now_ms(), "ahead_seconds": clock_ahead_ms() // 1000})
+
+
+async def change_clock(request: web.Request) -> web.Response:
+    """`{"advance_seconds": 601}` puts the clock forward, `{"reset": true}` back to the real time."""
+    change = _validate(ClockChange, await _read_object(request))
+    set_clock(0 if change.reset else clock_ahead_ms() + round(change.advance_seconds * 1000))
+    return await get_clock(request)
+
+
 async def get_traffic(request: web.Request) -> web.StreamResponse:
     """The exchanges that are kept, one line of JSON each."""
     response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
@@ -94,6 +118,7 @@ async def reset(request: web.Request) -> web.Response:
     """Forget everything; the settings are those of the start again."""
     instance = request.app[INSTANCE]
     instance.reset()
+    set_clock(0)
     await instance.store.written()
     return _json({})
 

@@ -238,30 +238,30 @@ def digest_invalid() -> Refusal:
     )
 
 
-def password_too_short(least: int) -> Refusal:
+def password_too_short(least: int, param: str) -> Refusal:
     """The password has too few characters."""
     return _same(
-        422, "form_password_length_too_short", f"Passwords must be {least} characters or more.", "password"
+        422, "form_password_length_too_short", f"Passwords must be {least} characters or more.", param
     )
 
 
-def password_too_large() -> Refusal:
+def password_too_large(param: str) -> Refusal:
     """The password has too many bytes."""
     return _same(
         422,
         "form_password_size_in_bytes_exceeded",
         "Your password is too long. Please use a shorter one.",
-        "password",
+        param,
     )
 
 
-def password_pwned() -> Refusal:
+def password_pwned(param: str) -> Refusal:
     """The password is a known one."""
     return _same(
         422,
         "form_password_pwned",
         "Password has been found in an online data breach. For account safety, please use a different password.",
-        "password",
+        param,
     )
 
 
@@ -484,4 +484,74 @@ def ticket_used() -> Refusal:
         "sign_in_token_cannot_be_used_code",
         "sign in token cannot be used",
         "This sign in token cannot be used anymore. Please request a new one.",
+    )
+
+
+def current_password_incorrect() -> Refusal:
+    """It is not the password that the user has."""
+    return _same(
+        422,
+        "form_password_validation_failed",
+        "Incorrect password. Please try again.",
+        "current_password",
+    )
+
+
+def phone_invalid() -> Refusal:
+    """It is not a phone number."""
+    return Refusal(
+        422,
+        "form_param_format_invalid",
+        "is invalid",
+        "phone_number must be a valid phone number according to E.164 international standard.",
+        "phone_number",
+    )
+
+
+def verification_needed() -> Refusal:
+    """The number has to be proven first."""
+    return Refusal(
+        422,
+        "form_verification_needed",
+        "is unverified",
+        "This identification needs to be verified before you can perform this action.",
+    )
+
+
+def totp_already_enabled() -> Refusal:
+    """The user has an authenticator."""
+    return Refusal(
+        400, "totp_already_enabled", "TOTP already enabled", "TOTP is already enabled on your account"
+    )
+
+
+def backup_codes_not_available() -> Refusal:
+    """The user has no second factor that they would stand in for."""
+    return Refusal(
+        400,
+        "backup_codes_not_available",
+        "Backup codes not available",
+        "In order to use backup codes, you have to enable any other Multi-factor method",
+    )
+
+
+def reverification_required(level: str) -> Refusal:
+    """The factors were proven too long ago."""
+    refusal = Refusal(
+        403,
+        "session_reverification_required",
+        "Reverification required",
+        "You need to provide additional verification to perform this operation",
+    )
+    refusal.more["reverification"] = {"level": level, "after_minutes": 10}
+    return refusal
+
+
+def reverification_missing() -> Refusal:
+    """No check was begun."""
+    return Refusal(
+        400,
+        "session_reverification_missing",
+        "is missing",
+        "You need to start a new session verification flow first",
     )

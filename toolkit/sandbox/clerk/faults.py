@@ -30,15 +30,20 @@ class Fault(BaseModel):
     times: int = Field(default=1, ge=1)
     latency_ms: float = Field(default=0, ge=0, le=600_000)
     """More time before the answer, in milliseconds."""
-    status: int | None = Field(default=None, ge=400, le=599)
+    status: int | None = Field(default=None, ge=200, le=599)
     """Answer this instead of doing it."""
     drop: Literal["before", "after"] | None = None
     """Close the connection without an answer, before or after the effect."""
+    body: str | None = None
+    """Answer this text, with `status` (200 if there is none), instead of doing it: another server's page."""
+    content_type: str = "text/html"
 
     @model_validator(mode="after")
     def _does_something(self) -> "Fault":
-        if not (self.latency_ms or self.status or self.drop):
-            raise ValueError("says nothing to go wrong: give status, latency_ms or drop")
+        if not (self.latency_ms or self.status or self.drop or self.body is not None):
+            raise ValueError("says nothing to go wrong: give status, latency_ms, drop or body")
+        if self.body is None and self.status is not None and self.status < 400:
+            raise ValueError("status: only a body of its own goes with a status below 400")
         return self
 
 

@@ -92,14 +92,14 @@ def _bcrypt_matches(digest: str, secret: bytes) -> bool:
         return False
 
 
-def check_password(password: str) -> None:
+def check_password(password: str, param: str = "password") -> None:
     """Clerk's rules for new passwords. Raises Refusal."""
     if len(password) < LEAST_LENGTH:
-        raise errors.password_too_short(LEAST_LENGTH)
+        raise errors.password_too_short(LEAST_LENGTH, param)
     if len(password.encode()) > MOST_BYTES:
-        raise errors.password_too_large()
+        raise errors.password_too_large(param)
     if password.lower() in PWNED:
-        raise errors.password_pwned()
+        raise errors.password_pwned(param)
 
 
 def hash_password(password: str) -> str:

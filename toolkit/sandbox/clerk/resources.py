@@ -1,6 +1,7 @@
 """How resources look in answers: every field of Clerk's description, and none besides."""
 
-from toolkit.sandbox.clerk.store import Email, User
+from toolkit.sandbox.clerk.frontend import codes
+from toolkit.sandbox.clerk.store import Email, Phone, User
 
 IMAGE_URL = "https://img.clerk.com/eyJ0eXBlIjoiZGVmYXVsdCJ9"
 
@@ -8,6 +9,7 @@ IMAGE_URL = "https://img.clerk.com/eyJ0eXBlIjoiZGVmYXVsdCJ9"
 def show_user(user: User) -> dict[str, object]:
     """A user, as the Backend API gives it."""
     totp = user.totp_secret is not None
+    two_factor = user.has_second_factor
     backup = bool(user.backup_codes)
     return {
         "id": user.id,
@@ -24,7 +26,7 @@ def show_user(user: User) -> dict[str, object]:
         "primary_phone_number_id": None,
         "primary_web3_wallet_id": None,
         "email_addresses": [show_email(email) for email in user.emails],
-        "phone_numbers": [],
+        "phone_numbers": [show_phone(phone) for phone in user.phones],
         "web3_wallets": [],
         "passkeys": [],
         "external_accounts": [],
@@ -32,7 +34,7 @@ def show_user(user: User) -> dict[str, object]:
         "enterprise_accounts": [],
         "password_enabled": user.password_digest is not None,
         "password_last_updated_at": user.password_last_updated_at,
-        "two_factor_enabled": totp,
+        "two_factor_enabled": two_factor,
         "totp_enabled": totp,
         "backup_code_enabled": backup,
         "mfa_enabled_at": user.mfa_enabled_at,
@@ -56,6 +58,23 @@ def show_user(user: User) -> dict[str, object]:
     }
 
 
+def show_phone(phone: Phone) -> dict[str, object]:
+    """A phone number."""
+    return {
+        "id": phone.id,
+        "object": "phone_number",
+        "phone_number": phone.phone_number,
+        "reserved_for_second_factor": phone.reserved_for_second_factor,
+        "default_second_factor": phone.default_second_factor,
+        "reserved": False,
+        "verification": codes.show(phone.code, verified=phone.verified),
+        "linked_to": [],
+        "backup_codes": None,
+        "created_at": phone.created_at,
+        "updated_at": phone.updated_at,
+    }
+
+
 def show_email(email: Email) -> dict[str, object]:
     """An email address."""
     return {
@@ -71,7 +90,7 @@ def show_email(email: Email) -> dict[str, object]:
             "expire_at": None,
         }
         if email.status == "verified"
-        else None,
+        else codes.show(email.code),
         "linked_to": [],
         "matches_sso_connection": False,
         "created_at": email.created_at,

@@ -16,10 +16,10 @@ from toolkit.sandbox.clerk.control import INSTANCE
 from toolkit.sandbox.clerk.environment import get_environment
 from toolkit.sandbox.clerk.errors import Refusal
 from toolkit.sandbox.clerk.faults import Fault
+from toolkit.sandbox.clerk.frontend import me, sign_ins, verifications
 from toolkit.sandbox.clerk.frontend import sessions as client_sessions
-from toolkit.sandbox.clerk.frontend import sign_ins
 from toolkit.sandbox.clerk.frontend.resources import show_client
-from toolkit.sandbox.clerk.frontend.visit import Work, served
+from toolkit.sandbox.clerk.frontend.visit import Work, bare, served
 from toolkit.sandbox.clerk.instance import Answer, Call, Instance
 from toolkit.sandbox.clerk.settings import REQUESTS
 from toolkit.sandbox.clerk.traffic import Exchange
@@ -74,6 +74,41 @@ FRONTEND: Mapping[tuple[str, str], Work] = {
     ("POST", "/v1/client/sessions/{session_id}/touch"): client_sessions.touch_session,
     ("POST", "/v1/client/sessions/{session_id}/end"): client_sessions.end_session,
     ("POST", "/v1/client/sessions/{session_id}/remove"): client_sessions.remove_session,
+    ("POST", "/v1/client/sessions/{session_id}/verify"): verifications.begin,
+    (
+        "POST",
+        "/v1/client/sessions/{session_id}/verify/prepare_first_factor",
+    ): verifications.prepare_first_factor,
+    (
+        "POST",
+        "/v1/client/sessions/{session_id}/verify/attempt_first_factor",
+    ): verifications.attempt_first_factor,
+    (
+        "POST",
+        "/v1/client/sessions/{session_id}/verify/prepare_second_factor",
+    ): verifications.prepare_second_factor,
+    (
+        "POST",
+        "/v1/client/sessions/{session_id}/verify/attempt_second_factor",
+    ): verifications.attempt_second_factor,
+    ("GET", "/v1/me"): me.get_me,
+    ("PATCH", "/v1/me"): me.update_me,
+    ("POST", "/v1/me/sessions/{session_id}/revoke"): me.revoke_session,
+    ("POST", "/v1/me/change_password"): me.change_password,
+    ("POST", "/v1/me/remove_password"): me.remove_password,
+    ("POST", "/v1/me/email_addresses"): me.create_email_address,
+    ("DELETE", "/v1/me/email_addresses/{email_id}"): me.delete_email_address,
+    ("POST", "/v1/me/email_addresses/{email_id}/prepare_verification"): me.prepare_email_address,
+    ("POST", "/v1/me/email_addresses/{email_id}/attempt_verification"): me.verify_email_address,
+    ("POST", "/v1/me/phone_numbers"): me.create_phone_number,
+    ("PATCH", "/v1/me/phone_numbers/{phone_number_id}"): me.update_phone_number,
+    ("DELETE", "/v1/me/phone_numbers/{phone_number_id}"): me.delete_phone_number,
+    ("POST", "/v1/me/phone_numbers/{phone_number_id}/prepare_verification"): me.prepare_phone_number,
+    ("POST", "/v1/me/phone_numbers/{phone_number_id}/attempt_verification"): me.verify_phone_number,
+    ("POST", "/v1/me/totp"): me.create_totp,
+    ("POST", "/v1/me/totp/attempt_verification"): me.verify_totp,
+    ("DELETE", "/v1/me/totp"): me.delete_totp,
+    ("POST", "/v1/me/backup_codes"): me.create_backup_codes,
     ("POST", "/v1/client/sign_ins"): sign_ins.create_sign_in,
     ("GET", "/v1/client/sign_ins/{sign_in_id}"): sign_ins.get_sign_in,
     ("POST", "/v1/client/sign_ins/{sign_in_id}/prepare_first_factor"): sign_ins.prepare_first_factor,
@@ -82,6 +117,13 @@ FRONTEND: Mapping[tuple[str, str], Work] = {
     ("POST", "/v1/client/sign_ins/{sign_in_id}/attempt_second_factor"): sign_ins.attempt_second_factor,
     ("POST", "/v1/client/sign_ins/{sign_in_id}/reset_password"): sign_ins.reset_password,
 }
+
+
+BARE: Mapping[tuple[str, str], Work] = {
+    ("GET", "/v1/me/sessions"): me.list_sessions,
+    ("POST", "/v1/client/sessions/{session_id}/tokens"): client_sessions.create_token,
+}
+"""Operations of the Frontend API whose answers are not wrapped up with the client."""
 
 
 async def get_instance(instance: Instance, call: Call) -> Answer:
@@ -116,6 +158,8 @@ def application(instance: Instance) -> web.Application:
     for (method, path), work in FRONTEND.items():
         handler = served(work, show_client)
         app.router.add_route(method, path, _serve(handler, f"{method} {path}", lambda *_: None))
+    for (method, path), work in BARE.items():
+        app.router.add_route(method, path, _serve(bare(work), f"{method} {path}", lambda *_: None))
     app.router.add_route("*", "/{path:.*}", _serve(_no_such_path, "unknown", _check_backend))
     return app
 
@@ -135,6 +179,9 @@ def _serve(
         fault = faults.take(instance.faults, request.method, request.path) if instance.faults else None
         if fault is not None and fault.drop == "before":
             return await _drop(instance, request, fault)
+        if fault is not None and fault.body is not None:
+            await _delay(instance, fault)
+            return web.Response(text=fault.body, status=fault.status or 200, content_type=fault.content_type)
         refusal = _admit(instance, request, fault, check)
         await _delay(instance, fault)
         answer = await _perform(handler, instance, request, body) if refusal is None else refusal

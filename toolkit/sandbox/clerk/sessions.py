@@ -122,4 +122,4 @@ def _find_session(instance: Instance, call: Call) -> dict[str, object]:
 
 def _shown(session: dict[str, object]) -> dict[str, object]:
     """Without what is not told."""
-    return {name: value for name, value in session.items() if name != "verified_at"}
+    return {name: value for name, value in session.items() if name not in ("verified_at", "verification")}

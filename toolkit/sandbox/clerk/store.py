@@ -26,9 +26,23 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 Value = str | int | None
 
 
+_ahead_ms = 0
+
+
 def now_ms() -> int:
-    """The instance's time: milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
+    """The instance's time: milliseconds since 1970, and what the clock was put forward."""
+    return time.time_ns() // 1_000_000 + _ahead_ms
+
+
+def set_clock(ahead_ms: int) -> None:
+    """Put the clock of this process forward, for everything that goes by time but the rate limits."""
+    global _ahead_ms
+    _ahead_ms = ahead_ms
+
+
+def clock_ahead_ms() -> int:
+    """How far the clock was put forward."""
+    return _ahead_ms
 
 
 def new_id(prefix: str) -> str:
@@ -56,6 +70,28 @@ class Email:
     """verified, reserved or unverified."""
     created_at: int
     updated_at: int
+    code: dict[str, object] | None = None
+    """The code that was sent last."""
+
+
+@dataclass
+class Phone:
+    """A phone number of a user."""
+
+    id: str
+    phone_number: str
+    created_at: int
+    updated_at: int
+    verified: bool = False
+    reserved_for_second_factor: bool = False
+    default_second_factor: bool = False
+    code: dict[str, object] | None = None
+    """The code that was sent last."""
+
+    @property
+    def is_second_factor(self) -> bool:
+        """Verified, and meant for that."""
+        return self.verified and self.reserved_for_second_factor
 
 
 @dataclass
@@ -77,7 +113,10 @@ class User:
     password_last_updated_at: int | None = None
     totp_secret: str | None = None
     totp_last_step: int = 0
+    totp_pending: str | None = None
+    """The secret of an authenticator that is not proven yet."""
     backup_codes: list[str] = field(default_factory=list)
+    phones: list[Phone] = field(default_factory=list)
     mfa_enabled_at: int | None = None
     mfa_disabled_at: int | None = None
     public_metadata: dict[str, object] = field(default_factory=dict)
@@ -97,6 +136,11 @@ class User:
     bypass_client_trust: bool = False
 
     @property
+    def has_second_factor(self) -> bool:
+        """A password alone is not enough."""
+        return self.totp_secret is not None or any(phone.is_second_factor for phone in self.phones)
+
+    @property
     def is_locked(self) -> bool:
         """Locked, and the time is not over."""
         return self.locked and (self.locked_until is None or self.locked_until > now_ms())
@@ -113,6 +157,7 @@ class User:
         """Read a record."""
         content = orjson.loads(record)
         content["emails"] = [Email(**email) for email in content["emails"]]
+        content["phones"] = [Phone(**phone) for phone in content.get("phones", ())]
         return cls(**content)
 
 

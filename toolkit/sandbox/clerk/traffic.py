@@ -12,8 +12,13 @@ import orjson
 _FRONTEND = re.compile(r"/v1/(?:environment|client|me|dev_browser)(?:/.*)?")
 
 
-_SENT = frozenset({"password", "password_digest", "totp_secret", "backup_codes", "code", "ticket"})
-_ANSWERED = frozenset({"token", "jwt", "secret"})
+_SENT = frozenset(
+    {
+        *("password", "password_digest", "current_password", "new_password"),
+        *("totp_secret", "backup_codes", "code", "ticket"),
+    }
+)
+_ANSWERED = frozenset({"token", "jwt", "secret", "uri", "codes", "backup_codes"})
 """Fields with secrets, in requests and in answers."""
 _REDACTED = "[redacted]"
 

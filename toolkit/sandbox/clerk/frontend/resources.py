@@ -48,10 +48,10 @@ def show_session(visit: Visit, session: Record) -> Record:
         "expire_at": session["expire_at"],
         "abandon_at": session["abandon_at"],
         "last_active_at": session["last_active_at"],
-        "last_active_token": {"object": "token", "jwt": _token(visit, session)},
+        "last_active_token": {"object": "token", "jwt": session_token(visit, session)},
         "actor": None,
         "last_active_organization_id": None,
-        "user": _frontend_user(user),
+        "user": show_frontend_user(user),
         "public_user_data": {
             "first_name": user.first_name,
             "last_name": user.last_name,
@@ -65,14 +65,16 @@ def show_session(visit: Visit, session: Record) -> Record:
     }
 
 
-def _frontend_user(user: User) -> Record:
+def show_frontend_user(user: User) -> Record:
+    """A user, as they see themselves."""
     shown = {name: value for name, value in show_user(user).items() if name not in _PRIVATE}
     if shown["create_organizations_limit"] is None:
         del shown["create_organizations_limit"]
     return shown
 
 
-def _token(visit: Visit, session: Record) -> str:
+def session_token(visit: Visit, session: Record) -> str:
+    """A token that lives for a minute."""
     now = now_ms() // 1000
     return visit.instance.signing_key.sign(
         {"sub": session["user_id"], "sid": session["id"], "iat": now, "nbf": now, "exp": now + _TOKEN_SECONDS}
@@ -90,8 +92,8 @@ def show_sign_in(visit: Visit, sign_in: Record | None) -> Record | None:
         "id": sign_in["id"],
         "status": sign_in["status"],
         "supported_identifiers": ["email_address"],
-        "supported_first_factors": None if user is None else _first_factors(user),
-        "supported_second_factors": _second_factors(user, str(sign_in["status"]))
+        "supported_first_factors": None if user is None else first_factors(user),
+        "supported_second_factors": second_factors(user, str(sign_in["status"]))
         if user and waiting
         else None,
         "first_factor_verification": sign_in["first"],
@@ -106,7 +108,8 @@ def show_sign_in(visit: Visit, sign_in: Record | None) -> Record | None:
     }
 
 
-def _first_factors(user: User) -> list[Record]:
+def first_factors(user: User) -> list[Record]:
+    """How the user may begin."""
     factors: list[Record] = []
     if user.password_digest is not None:
         factors.append({"strategy": "password"})
@@ -120,7 +123,8 @@ def _first_factors(user: User) -> list[Record]:
     return factors
 
 
-def _second_factors(user: User, status: str) -> list[Record]:
+def second_factors(user: User, status: str) -> list[Record]:
+    """How the user may go on, in a sign-in of that status."""
     if status == "needs_client_trust":
         return [
             {
@@ -135,6 +139,16 @@ def _second_factors(user: User, status: str) -> list[Record]:
     factors: list[Record] = []
     if user.totp_secret is not None:
         factors.append({"strategy": "totp", "default": True})
+    factors += [
+        {
+            "strategy": "phone_code",
+            "safe_identifier": f"{phone.phone_number[:2]}*******{phone.phone_number[-2:]}",
+            "phone_number_id": phone.id,
+            "default": phone.default_second_factor,
+        }
+        for phone in user.phones
+        if phone.is_second_factor
+    ]
     if user.backup_codes:
         factors.append({"strategy": "backup_code"})
     return factors

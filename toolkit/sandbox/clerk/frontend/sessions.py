@@ -1,7 +1,7 @@
 """Clients and their sessions."""
 
 from toolkit.sandbox.clerk import errors
-from toolkit.sandbox.clerk.frontend.resources import show_client, show_session
+from toolkit.sandbox.clerk.frontend.resources import session_token, show_client, show_session
 from toolkit.sandbox.clerk.frontend.visit import Record, Visit
 from toolkit.sandbox.clerk.instance import Instance
 from toolkit.sandbox.clerk.store import new_id, now_ms
@@ -32,10 +32,11 @@ def create(instance: Instance, client_id: str, user_id: str, *, second_factor: b
     return session
 
 
-def revoke_all(instance: Instance, user_id: str) -> None:
-    """End all sessions of a user."""
+def revoke_all(instance: Instance, user_id: str, but: str | None = None) -> None:
+    """End all sessions of a user, but for one."""
     for session in instance.store.things_of("session", user_id):
-        _set_status(instance, session, "revoked")
+        if session["id"] != but:
+            set_status(instance, session, "revoked")
 
 
 async def get_client(visit: Visit) -> object:
@@ -48,7 +49,7 @@ async def sign_out(visit: Visit) -> object:
     if visit.client is None:
         raise errors.client_not_found()
     for session in visit.sessions():
-        _set_status(visit.instance, session, "removed")
+        set_status(visit.instance, session, "removed")
     visit.client.session_ids.clear()
     visit.client.last_active_session_id = None
     visit.keep()
@@ -57,14 +58,19 @@ async def sign_out(visit: Visit) -> object:
 
 async def get_session(visit: Visit) -> object:
     """GET /v1/client/sessions/{session_id}."""
-    return show_session(visit, _find(visit))
+    return show_session(visit, find(visit))
 
 
 async def touch_session(visit: Visit) -> object:
     """POST …/touch."""
-    session = {**_find(visit), "last_active_at": now_ms()}
+    session = {**find(visit), "last_active_at": now_ms()}
     visit.instance.store.put_thing("session", str(session["id"]), str(session["user_id"]), session)
     return show_session(visit, session)
+
+
+async def create_token(visit: Visit) -> object:
+    """POST …/tokens: a short-lived token of the session."""
+    return {"jwt": session_token(visit, find(visit))}
 
 
 async def end_session(visit: Visit) -> object:
@@ -78,8 +84,8 @@ async def remove_session(visit: Visit) -> object:
 
 
 def _end(visit: Visit, status: str) -> object:
-    session = _find(visit)
-    ended = _set_status(visit.instance, session, status)
+    session = find(visit)
+    ended = set_status(visit.instance, session, status)
     client = visit.make_client()
     client.session_ids.remove(str(session["id"]))
     if client.last_active_session_id == session["id"]:
@@ -88,7 +94,7 @@ def _end(visit: Visit, status: str) -> object:
     return show_session(visit, ended)
 
 
-def _find(visit: Visit) -> Record:
+def find(visit: Visit) -> Record:
     """The client's session with the id in the path. Raises Refusal."""
     if visit.client is None:
         raise errors.client_not_found()
@@ -103,7 +109,8 @@ def _find(visit: Visit) -> Record:
     return session
 
 
-def _set_status(instance: Instance, session: Record, status: str) -> Record:
+def set_status(instance: Instance, session: Record, status: str) -> Record:
+    """Change a session's status; the session as it is then."""
     changed = {**session, "status": status, "updated_at": now_ms()}
     instance.store.put_thing("session", str(session["id"]), str(session["user_id"]), changed)
     return changed

@@ -1,24 +1,17 @@
 """Sign-ins: who one says one is, the first factor, the second, and the session at the end."""
 
 import asyncio
-import secrets
 from dataclasses import replace
 
 import jwt
 
 from toolkit.sandbox.clerk import errors, passwords
-from toolkit.sandbox.clerk.frontend import sessions
+from toolkit.sandbox.clerk.frontend import codes, sessions
 from toolkit.sandbox.clerk.frontend.resources import CODES, show_sign_in
 from toolkit.sandbox.clerk.frontend.visit import Record, Visit, spend
-from toolkit.sandbox.clerk.store import Email, User, new_id, normalize_email, now_ms
+from toolkit.sandbox.clerk.store import Email, Phone, User, new_id, normalize_email, now_ms
 
 _DAY = 24 * 3600 * 1000
-CODE_MS = 10 * 60 * 1000
-"""A code's life."""
-MOST_CODE_ATTEMPTS = 3
-"""Wrong codes before the verification fails."""
-TEST_CODE = "424242"
-_TEST_MARK = "+clerk_test@"
 
 
 async def create_sign_in(visit: Visit) -> object:
@@ -39,7 +32,7 @@ async def create_sign_in(visit: Visit) -> object:
         if strategy == "password":
             await _check_password(visit, sign_in, user, visit.text("password"))
         elif strategy in CODES:
-            _send_email_code(visit, sign_in, "first", user.emails[0], str(strategy))
+            _send_code(visit, sign_in, "first", user.emails[0].email_address, str(strategy))
     else:
         sign_in["status"] = "needs_identifier"
     return _keep(visit, sign_in)
@@ -56,7 +49,7 @@ async def prepare_first_factor(visit: Visit) -> object:
     strategy, user = visit.text("strategy"), _user(visit, sign_in)
     if strategy not in CODES:
         raise errors.value_invalid("strategy", strategy)
-    _send_email_code(visit, sign_in, "first", _email(user, visit), strategy)
+    _send_code(visit, sign_in, "first", _email(user, visit).email_address, strategy)
     return _keep(visit, sign_in)
 
 
@@ -70,7 +63,7 @@ async def attempt_first_factor(visit: Visit) -> object:
         return _keep(visit, sign_in)
     if strategy not in CODES:
         raise errors.value_invalid("strategy", strategy)
-    _refuse_locked(user)
+    refuse_locked(user)
     _check_code(visit, sign_in, "first", strategy, user)
     if strategy == "reset_password_email_code":
         sign_in["status"] = "needs_new_password"
@@ -106,9 +99,18 @@ async def prepare_second_factor(visit: Visit) -> object:
     """POST …/prepare_second_factor."""
     sign_in = _find(visit, "needs_second_factor", "needs_client_trust")
     strategy, user = visit.text("strategy"), _user(visit, sign_in)
-    if strategy != "email_code" or sign_in["status"] != "needs_client_trust":
+    if strategy == "email_code" and sign_in["status"] == "needs_client_trust":
+        _send_code(visit, sign_in, "second", _email(user, visit).email_address, strategy)
+    elif strategy == "phone_code" and sign_in["status"] == "needs_second_factor":
+        _send_code(
+            visit,
+            sign_in,
+            "second",
+            find_phone(user, visit.form.get("phone_number_id")).phone_number,
+            strategy,
+        )
+    else:
         raise errors.strategy_invalid()
-    _send_email_code(visit, sign_in, "second", _email(user, visit), strategy)
     return _keep(visit, sign_in)
 
 
@@ -117,27 +119,18 @@ async def attempt_second_factor(visit: Visit) -> object:
     spend(visit.instance, visit.call, "attempt")
     sign_in = _find(visit, "needs_second_factor", "needs_client_trust")
     strategy, code, user = visit.text("strategy"), visit.text("code"), _user(visit, sign_in)
-    _refuse_locked(user)
-    if strategy == "email_code" and sign_in["status"] == "needs_client_trust":
+    refuse_locked(user)
+    wanted = "email_code" if sign_in["status"] == "needs_client_trust" else "phone_code"
+    if strategy == wanted:
         _check_code(visit, sign_in, "second", strategy, user)
-    elif strategy == "totp" and user.totp_secret is not None and sign_in["status"] == "needs_second_factor":
-        step = passwords.totp_step(user.totp_secret, code, now_ms() / 1000)
-        if step is None or step <= user.totp_last_step:
-            _count_failure(visit, user)
-            raise errors.code_incorrect()
-        visit.instance.store.save(replace(user, totp_last_step=step))
-    elif strategy == "backup_code" and user.backup_codes and sign_in["status"] == "needs_second_factor":
-        await _use_backup_code(visit, user, code)
+    elif sign_in["status"] == "needs_second_factor" and await check_own_code(visit, user, strategy, code):
+        sign_in["second"] = _verification(f"verification_{strategy}", strategy, "verified")
     else:
         raise errors.strategy_invalid()
-    sign_in["second"] = _verification(_OBJECTS.get(strategy, "verification_otp"), strategy, "verified")
     user = _user(visit, sign_in)
     _refuse_banned(user)
     _complete(visit, sign_in, user)
     return _keep(visit, sign_in)
-
-
-_OBJECTS = {"totp": "verification_totp", "backup_code": "verification_backup_code"}
 
 
 def _new_sign_in() -> Record:
@@ -202,6 +195,14 @@ def _user(visit: Visit, sign_in: Record) -> User:
     return user
 
 
+def find_phone(user: User, wanted: str | None) -> Phone:
+    """One of the user's numbers that serve as second factor. Raises Refusal."""
+    for phone in user.phones:
+        if phone.is_second_factor and wanted in (None, phone.id):
+            return phone
+    raise errors.value_invalid("phone_number_id", wanted)
+
+
 def _email(user: User, visit: Visit) -> Email:
     wanted = visit.form.get("email_address_id")
     for email in user.emails:
@@ -211,13 +212,13 @@ def _email(user: User, visit: Visit) -> Email:
 
 
 async def _check_password(visit: Visit, sign_in: Record, user: User, password: str) -> None:
-    _refuse_locked(user)
+    refuse_locked(user)
     if user.password_digest is None or user.password_hasher is None:
         raise errors.strategy_for_user_invalid()
     right = await asyncio.to_thread(passwords.verify, user.password_digest, user.password_hasher, password)
     user = _user(visit, sign_in)  # it may have changed meanwhile
     if not right:
-        _count_failure(visit, user)
+        count_failure(visit, user)
         raise errors.password_incorrect()
     _refuse_banned(user)
     sign_in["first"] = _verification("verification_password", "password", "verified")
@@ -231,7 +232,7 @@ def _advance(visit: Visit, sign_in: Record, user: User) -> None:
     """After the first factor: the second, the client's trust, or the session."""
     client = visit.make_client()
     by_password = isinstance(sign_in["first"], dict) and sign_in["first"]["strategy"] == "password"
-    if user.totp_secret is not None:
+    if user.has_second_factor:
         sign_in["status"] = "needs_second_factor"
     elif (
         visit.instance.settings.client_trust
@@ -263,7 +264,8 @@ def _complete(visit: Visit, sign_in: Record, user: User) -> None:
         visit.instance.store.save(replace(fresh, failed_attempts=0, last_sign_in_at=now, last_active_at=now))
 
 
-def _count_failure(visit: Visit, user: User) -> None:
+def count_failure(visit: Visit, user: User) -> None:
+    """Count a wrong password or code; too many lock the user."""
     settings, failures = visit.instance.settings, user.failed_attempts + 1
     locked_until = (
         now_ms() + settings.lockout_seconds * 1000 if failures >= settings.lockout_attempts else None
@@ -278,7 +280,8 @@ def _count_failure(visit: Visit, user: User) -> None:
     )
 
 
-def _refuse_locked(user: User) -> None:
+def refuse_locked(user: User) -> None:
+    """Raises Refusal for a user who is locked out."""
     if user.is_locked:
         raise errors.user_locked(user.lockout_seconds)
 
@@ -306,38 +309,37 @@ def _use_ticket(visit: Visit) -> str:
     return str(kept["user_id"])
 
 
-def _send_email_code(visit: Visit, sign_in: Record, factor: str, email: Email, strategy: str) -> None:
-    test = _TEST_MARK in email.email_address and visit.instance.environment_type == "development"
-    code = TEST_CODE if test else f"{secrets.randbelow(1_000_000):06}"
-    sign_in["code"] = {
-        "factor": factor,
-        "strategy": strategy,
-        "value": code,
-        "expire_at": now_ms() + CODE_MS,
-        "attempts": 0,
-    }
-    sign_in[factor] = _verification(
-        "verification_otp", strategy, "unverified", attempts=0, expire_at=now_ms() + CODE_MS
-    )
-    if not test:
-        visit.instance.send("email", email.email_address, strategy, code)
+def _send_code(visit: Visit, sign_in: Record, factor: str, to: str, strategy: str) -> None:
+    kept = codes.send(visit.instance, to, strategy)
+    sign_in["code"] = {**kept, "factor": factor}
+    sign_in[factor] = codes.show(kept)
 
 
 def _check_code(visit: Visit, sign_in: Record, factor: str, strategy: str, user: User) -> None:
     kept = sign_in["code"]
-    if not isinstance(kept, dict) or (kept["factor"], kept["strategy"]) != (factor, strategy):
+    if not isinstance(kept, dict) or kept["factor"] != factor:
         raise errors.verification_missing()
-    if kept["expire_at"] < now_ms():
-        raise errors.verification_expired()
-    if kept["attempts"] >= MOST_CODE_ATTEMPTS:
-        raise errors.verification_failed()
-    if not secrets.compare_digest(str(kept["value"]).encode(), visit.text("code").encode()):
-        sign_in["code"] = {**kept, "attempts": kept["attempts"] + 1}
-        _count_failure(visit, user)
+    if not codes.matches(kept, strategy, visit.text("code")):
+        sign_in[factor] = codes.show(kept)
+        count_failure(visit, user)
         _keep(visit, sign_in)
         raise errors.code_incorrect()
-    sign_in["code"] = None
-    sign_in[factor] = _verification("verification_otp", strategy, "verified", expire_at=kept["expire_at"])
+    sign_in["code"], sign_in[factor] = None, codes.show(kept, verified=True)
+
+
+async def check_own_code(visit: Visit, user: User, strategy: str, code: str) -> bool:
+    """Spend an authenticator's code or a backup code; false when the user has no such thing. Raises Refusal."""
+    if strategy == "totp" and user.totp_secret is not None:
+        step = passwords.totp_step(user.totp_secret, code, now_ms() / 1000)
+        if step is None or step <= user.totp_last_step:
+            count_failure(visit, user)
+            raise errors.code_incorrect()
+        visit.instance.store.save(replace(user, totp_last_step=step))
+        return True
+    if strategy == "backup_code" and user.backup_codes:
+        await _use_backup_code(visit, user, code)
+        return True
+    return False
 
 
 async def _use_backup_code(visit: Visit, user: User, code: str) -> None:
@@ -348,7 +350,7 @@ async def _use_backup_code(visit: Visit, user: User, code: str) -> None:
                 left = [other for other in fresh.backup_codes if other != stored]
                 visit.instance.store.save(replace(fresh, backup_codes=left))
                 return
-    _count_failure(visit, user)
+    count_failure(visit, user)
     raise errors.code_incorrect()
 
 

@@ -104,6 +104,16 @@ def served(
     return handle
 
 
+def bare(work: Work) -> Callable[[Instance, Call], Awaitable[Answer]]:
+    """As `served`, for operations whose answer is not wrapped up."""
+
+    async def handle(instance: Instance, call: Call) -> Answer:
+        visit = Visit(instance, call, _find_client(instance, call), {})
+        return Answer(await work(visit))
+
+    return handle
+
+
 def address_of(instance: Instance, call: Call) -> str:
     """Whose limits count: the end user's where a proxy with the secret key tells, else the peer's. Raises Refusal."""
     forwarded = call.headers.get("X-Forwarded-For")
