@@ -46,24 +46,24 @@ class Emulator:
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """The settings, after these changes."""
-        return dict(self._control("POST", "settings", changes))
+        return dict(self.control("POST", "settings", changes))
 
     def stats(self) -> dict[str, Any]:
-        return dict(self._control("GET", "stats"))
+        return dict(self.control("GET", "stats"))
 
     def faults(self) -> list[dict[str, Any]]:
-        return list(self._control("GET", "faults"))
+        return list(self.control("GET", "faults"))
 
     def add_fault(self, fault: dict[str, Any]) -> None:
-        self._control("POST", "faults", fault)
+        self.control("POST", "faults", fault)
 
     def clear_faults(self) -> None:
-        self._control("DELETE", "faults")
+        self.control("DELETE", "faults")
 
     def reset(self) -> None:
         """Forget everything but the traffic, which is kept for the check at the end."""
         self._keep_traffic()
-        self._control("POST", "reset", {})
+        self.control("POST", "reset", {})
 
     def traffic(self) -> str:
         """The exchanges that it knows, a line of JSON each."""
@@ -94,7 +94,8 @@ class Emulator:
         with self._traffic.open("a") as file:
             file.write(self.traffic())
 
-    def _control(self, method: str, path: str, content: object = None) -> Any:
+    def control(self, method: str, path: str, content: object = None) -> Any:
+        """Ask the control API."""
         request = urllib.request.Request(
             f"{self.url}/_sandbox/{path}",
             method=method,
