@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo serve test check bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,11 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY) ## Move a thousand home-made accounts into an emulated Clerk (DEMO_USERS=1000)
 	@$(BIN)/python -m toolkit sandbox demo --users $(or $(DEMO_USERS),1000)
+
+serve: $(READY) ## Serve login and sessions on the sandbox, at http://127.0.0.1:8400 (PORT=8400)
+	@$(BIN)/python -m toolkit sandbox start
+	@$(BIN)/python -m toolkit migrate --env sandbox
+	@exec $(BIN)/python -m bff --env sandbox --port $(or $(PORT),8400)
 
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)

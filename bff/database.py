@@ -17,6 +17,10 @@ STATEMENT_SECONDS = 5.0
 APPLICATION = "postgres-to-clerk bff"
 
 
+async def _keep(connection: Connection) -> None:
+    """Nothing to clean up after use, and a round trip less: no query here leaves a setting, a cursor or a lock."""
+
+
 class Database:
     """A pool; an async context manager."""
 
@@ -32,6 +36,7 @@ class Database:
             max_size=self._size,
             timeout=ACQUIRE_SECONDS,
             command_timeout=STATEMENT_SECONDS,
+            reset=_keep,
             server_settings={"application_name": APPLICATION},
         )
         return self

@@ -24,7 +24,7 @@ from toolkit.migration.totp import TotpUnfit
 
 WAITING_PER_SLOT = 50
 """Verifications that may wait for each slot; more are refused, as they would not be answered in time."""
-NICENESS = 10
+NICENESS = 19
 STEP = 30
 """Seconds that an authenticator code stands for."""
 

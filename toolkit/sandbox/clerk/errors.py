@@ -18,6 +18,13 @@ class Refusal(Exception):
     headers: dict[str, str] = field(default_factory=dict)
     more: dict[str, object] = field(default_factory=dict)
     """What else stands in `meta`."""
+    client: object = None
+    """The client as it is after the refusal, where the Frontend API tells it."""
+
+    def content(self, trace_id: str) -> dict[str, object]:
+        """As the body of an answer."""
+        beside = {} if self.client is None else {"meta": {"client": self.client}}
+        return {"errors": [self.entry()], "clerk_trace_id": trace_id, **beside}
 
     def entry(self) -> dict[str, object]:
         """As an entry of `errors`."""
@@ -478,12 +485,119 @@ def ticket_invalid() -> Refusal:
 
 
 def ticket_used() -> Refusal:
-    """The ticket was used, or revoked."""
+    """The ticket was used."""
     return Refusal(
         400,
-        "sign_in_token_cannot_be_used_code",
-        "sign in token cannot be used",
-        "This sign in token cannot be used anymore. Please request a new one.",
+        "sign_in_token_already_used_code",
+        "sign in token has already been used",
+        "This sign in token has already been used. Each token can only be used once.",
+    )
+
+
+def ticket_revoked() -> Refusal:
+    """The ticket was revoked."""
+    return Refusal(
+        400,
+        "sign_in_token_revoked_code",
+        "sign in token has been revoked",
+        "This sign in token has been revoked and cannot be used anymore.",
+    )
+
+
+def proxy_key_missing() -> Refusal:
+    """A proxy's request comes without the secret key."""
+    return Refusal(
+        400,
+        "proxy_request_missing_secret_key",
+        "missing secret key",
+        "When using a proxy, it's required to also pass the instance secret key in the Clerk-Secret-Key header.",
+    )
+
+
+def proxy_key_invalid() -> Refusal:
+    """A proxy's request comes with another secret key."""
+    return Refusal(
+        401,
+        "proxy_request_invalid_secret_key",
+        "invalid secret key",
+        "The secret key given with this proxy request is invalid.",
+    )
+
+
+def browser_unauthenticated() -> Refusal:
+    """A browser's request to a development instance, without the cookies that there would be."""
+    return Refusal(
+        401,
+        "dev_browser_unauthenticated",
+        "Browser unauthenticated",
+        "Unable to authenticate this browser for your development instance. Check your Clerk cookies and try again. "
+        "If the issue persists reach out to support@clerk.com.",
+    )
+
+
+def headers_conflict() -> Refusal:
+    """Both a browser's request and a native application's."""
+    return Refusal(
+        400,
+        "origin_authorization_headers_conflict",
+        "Setting both the 'Origin' and 'Authorization' headers is forbidden",
+        "For security purposes, only one of the 'Origin' and 'Authorization' headers should be provided, but not both.",
+    )
+
+
+def content_type_unsupported(actual: str, wanted: str) -> Refusal:
+    """The body is of another type."""
+    return Refusal(
+        415,
+        "unsupported_content_type",
+        "Content-Type is unsupported",
+        f"Content-Type {actual} is unsupported. You should use {wanted} instead.",
+    )
+
+
+def no_second_factors(strategy: str) -> Refusal:
+    """The user has no second factor of that kind."""
+    return Refusal(
+        400,
+        "no_second_factors",
+        "no second factors",
+        f"No second factors were found for strategy {strategy}.",
+    )
+
+
+def already_signed_in() -> Refusal:
+    """The user is signed in on this client."""
+    return _same(400, "identifier_already_signed_in", "You're already signed in")
+
+
+def already_verified() -> Refusal:
+    """There is nothing left to prove."""
+    return Refusal(
+        400,
+        "verification_already_verified",
+        "already verified",
+        "This verification has already been verified.",
+    )
+
+
+def same_password() -> Refusal:
+    """The new password is the current one."""
+    return Refusal(
+        422,
+        "form_new_password_matches_current",
+        "is invalid",
+        "New password cannot be the same as the current password.",
+        "new_password",
+    )
+
+
+def default_factor_disallowed() -> Refusal:
+    """The default second factor cannot just be switched off."""
+    return _same(
+        422,
+        "form_disable_default_second_factor_not_allowed",
+        "The default second factor method can only be changed by assigning another method as the default.",
+        "default_second_factor",
     )
 
 

@@ -219,9 +219,9 @@ async def _perform(handler: Handler, instance: Instance, request: web.Request, b
         answer = await handler(
             instance, Call(request.match_info, query, body, request.headers, request.remote or "")
         )
-        await instance.store.written()
     except Refusal as refusal:
-        return _refuse(refusal)
+        answer = _refuse(refusal)  # what failed may be counted, too
+    await instance.store.written()
     return answer
 
 
@@ -248,8 +248,7 @@ def _respond(
 
 
 def _refuse(refusal: Refusal) -> Answer:
-    content = {"errors": [refusal.entry()], "clerk_trace_id": secrets.token_hex(16)}
-    return Answer(content, refusal.status, refusal.headers)
+    return Answer(refusal.content(secrets.token_hex(16)), refusal.status, refusal.headers)
 
 
 def _refuse_by_fault(fault: Fault | None) -> None:

@@ -12,6 +12,19 @@ _MONTH_SECONDS = 30 * 24 * 3600
 _STATUSES = ("abandoned", "active", "ended", "expired", "removed", "replaced", "revoked", "pending")
 
 
+def lives(session: dict[str, object]) -> bool:
+    """Active, and its time is not over."""
+    return status_of(session) == "active"
+
+
+def status_of(session: dict[str, object]) -> str:
+    """The status as of now: sessions expire by themselves."""
+    status, expire_at = str(session["status"]), session["expire_at"]
+    return (
+        "expired" if status == "active" and isinstance(expire_at, int) and expire_at <= now_ms() else status
+    )
+
+
 async def create_session(instance: Instance, call: Call) -> Answer:
     """POST /v1/sessions: a session for tests, as Clerk offers on development instances."""
     user_id = Body(call.body, {"user_id", "active_organization_id"}).required_text("user_id")
@@ -48,7 +61,7 @@ async def list_sessions(instance: Instance, call: Call) -> Answer:
     sessions = [
         session
         for session in instance.store.things_of("session", given.get("user_id"))
-        if status in (None, session["status"]) and given.get("client_id") in (None, session["client_id"])
+        if status in (None, status_of(session)) and given.get("client_id") in (None, session["client_id"])
     ]
     page = sessions if given.get("paginated") == "false" else sessions[offset : offset + limit]
     return Answer([_shown(session) for session in page])
@@ -122,4 +135,5 @@ def _find_session(instance: Instance, call: Call) -> dict[str, object]:
 
 def _shown(session: dict[str, object]) -> dict[str, object]:
     """Without what is not told."""
-    return {name: value for name, value in session.items() if name not in ("verified_at", "verification")}
+    shown = {name: value for name, value in session.items() if name not in ("verified_at", "verification")}
+    return {**shown, "status": status_of(session)}

@@ -15,6 +15,7 @@ from toolkit.sandbox.clerk.frontend.resources import show_frontend_user, show_se
 from toolkit.sandbox.clerk.frontend.sign_ins import count_failure, refuse_locked
 from toolkit.sandbox.clerk.frontend.visit import Record, Visit, spend
 from toolkit.sandbox.clerk.resources import show_email, show_phone
+from toolkit.sandbox.clerk.sessions import lives
 from toolkit.sandbox.clerk.store import Email, Phone, User, new_id, normalize_email, now_ms
 from toolkit.sandbox.clerk.users import check_email
 
@@ -43,7 +44,7 @@ async def list_sessions(visit: Visit) -> object:
     """GET /v1/me/sessions."""
     user = _me(visit)[0]
     found = visit.instance.store.things_of("session", user.id)
-    return [show_session(visit, session) for session in found if session["status"] == "active"]
+    return [show_session(visit, session) for session in found if lives(session)]
 
 
 async def revoke_session(visit: Visit) -> object:
@@ -269,7 +270,7 @@ def current_session(visit: Visit) -> Record:
         visit.client.last_active_session_id if visit.client is not None else None
     )
     for session in visit.sessions():
-        if session["id"] == wanted and int(str(session["expire_at"])) > now_ms():
+        if session["id"] == wanted:
             return session
     raise errors.signed_out()
 

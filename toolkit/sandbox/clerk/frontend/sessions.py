@@ -4,6 +4,7 @@ from toolkit.sandbox.clerk import errors
 from toolkit.sandbox.clerk.frontend.resources import session_token, show_client, show_session
 from toolkit.sandbox.clerk.frontend.visit import Record, Visit
 from toolkit.sandbox.clerk.instance import Instance
+from toolkit.sandbox.clerk.sessions import lives
 from toolkit.sandbox.clerk.store import new_id, now_ms
 
 _WEEK = 7 * 24 * 3600 * 1000
@@ -104,7 +105,7 @@ def find(visit: Visit) -> Record:
     )
     if session is None:
         raise errors.not_found(f"No session was found with id {wanted}")
-    if session["status"] != "active" or int(str(session["expire_at"])) < now_ms():
+    if not lives(session):
         raise errors.signed_out()
     return session
 

@@ -10,13 +10,17 @@ import jwt
 import orjson
 
 from toolkit.sandbox.clerk import errors
+from toolkit.sandbox.clerk.errors import Refusal
 from toolkit.sandbox.clerk.instance import Answer, Call, Instance
+from toolkit.sandbox.clerk.sessions import lives
 from toolkit.sandbox.clerk.store import new_id, now_ms
 
 WINDOW = 10.0
 """Seconds over which requests of an address are counted."""
 MOST = {"create_sign_in": 5, "attempt": 3}
 """Requests of an address in WINDOW (https://clerk.com/docs/guides/how-clerk-works/system-limits)."""
+
+FORM = "application/x-www-form-urlencoded"
 
 Record = dict[str, object]
 
@@ -61,13 +65,13 @@ class Visit:
         return self.client
 
     def sessions(self) -> list[Record]:
-        """The client's sessions that live, with their expiry looked at."""
+        """The client's sessions that live."""
         if self.client is None:
             return []
         found = (
             self.instance.store.get_thing("session", session_id) for session_id in self.client.session_ids
         )
-        return [session for session in found if session is not None and session["status"] == "active"]
+        return [session for session in found if session is not None and lives(session)]
 
     def keep(self) -> None:
         """Write the client, with another rotation of its token."""
@@ -76,11 +80,17 @@ class Visit:
         client.updated_at = now_ms()
         self.instance.store.put_thing("client", client.id, None, client)
 
-    def token(self) -> str | None:
-        """The client's token."""
-        if self.client is None:
-            return None
-        return self.instance.signing_key.sign({"id": self.client.id, "rotating_token": self.client.rotation})
+    def refresh(self) -> None:
+        """Look at the client again: while something took its time, another request may have changed it."""
+        if self.client is not None:
+            self.client = load_client(self.instance, self.client.id) or self.client
+
+    def token_header(self) -> dict[str, str]:
+        """The client's token as it is told; nothing for a client that was not kept."""
+        if self.client is None or not self.client.rotation:
+            return {}
+        claims = {"id": self.client.id, "rotating_token": self.client.rotation}
+        return {"Authorization": self.instance.signing_key.sign(claims)}
 
 
 Work = Callable[[Visit], Awaitable[object]]
@@ -92,14 +102,14 @@ def served(
     """A handler: finds the client, lets the work answer, and wraps it up with the client as it is then."""
 
     async def handle(instance: Instance, call: Call) -> Answer:
-        form = dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
-        visit = Visit(instance, call, _find_client(instance, call), form)
-        response = await work(visit)
-        token = visit.token()
-        return Answer(
-            {"response": response, "client": show_client(visit)},
-            headers={"Authorization": token} if token else {},
-        )
+        visit = _receive(instance, call)
+        try:
+            response = await work(visit)
+        except Refusal as refusal:
+            refusal.client = show_client(visit)
+            refusal.headers.update(visit.token_header())
+            raise
+        return Answer({"response": response, "client": show_client(visit)}, headers=visit.token_header())
 
     return handle
 
@@ -108,45 +118,76 @@ def bare(work: Work) -> Callable[[Instance, Call], Awaitable[Answer]]:
     """As `served`, for operations whose answer is not wrapped up."""
 
     async def handle(instance: Instance, call: Call) -> Answer:
-        visit = Visit(instance, call, _find_client(instance, call), {})
-        return Answer(await work(visit))
+        return Answer(await work(_receive(instance, call)))
 
     return handle
 
 
-def address_of(instance: Instance, call: Call) -> str:
-    """Whose limits count: the end user's where a proxy with the secret key tells, else the peer's. Raises Refusal."""
-    forwarded = call.headers.get("X-Forwarded-For")
-    if not forwarded or "Clerk-Proxy-Url" not in call.headers:
-        return call.address
-    if not secrets.compare_digest(
-        call.headers.get("Clerk-Secret-Key", "").encode(), instance.secret_key.encode()
-    ):
-        raise errors.key_invalid()
-    return forwarded.partition(",")[0].strip()
-
-
 def spend(instance: Instance, call: Call, kind: str) -> None:
     """Count a request of an address. Raises Refusal when there were too many in the window."""
-    address = address_of(instance, call)
     if instance.settings.rate_limit == "off":
         return
-    starts, now = instance.visits.setdefault((address, kind), []), instance.monotonic()
-    starts[:] = [start for start in starts if start > now - WINDOW]
-    if len(starts) >= MOST[kind]:
+    visits, now, counted = instance.visits, instance.monotonic(), (_address_of(call), kind)
+    starts = [start for start in visits.pop(counted, ()) if start > now - WINDOW]
+    refused = len(starts) >= MOST[kind]
+    visits[counted] = starts if refused else [*starts, now]
+    _forget_old(visits, now - WINDOW)
+    if refused:
         raise errors.too_many_requests(max(1, math.ceil(starts[0] + WINDOW - now)))
-    starts.append(now)
+
+
+def _forget_old(visits: dict[tuple[str, str], list[float]], since: float) -> None:
+    """Drop the addresses that did not come since; who came last is at the end."""
+    while (oldest := next(iter(visits))) and visits[oldest][-1] <= since:
+        del visits[oldest]
+
+
+def _receive(instance: Instance, call: Call) -> Visit:
+    """Raises Refusal for what is no request of a native application, or of a proxy without the key."""
+    _check_proxy(instance, call)
+    if call.body and not call.headers.get("Content-Type", "").startswith(FORM):
+        raise errors.content_type_unsupported(call.headers.get("Content-Type", ""), FORM)
+    form = dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
+    native = dict(call.query).get("_is_native") in ("1", "true")
+    if not native and instance.environment_type == "development":
+        raise errors.browser_unauthenticated()
+    return Visit(instance, call, _find_client(instance, call) if native else None, form)
+
+
+def _check_proxy(instance: Instance, call: Call) -> None:
+    """https://clerk.com/docs/guides/dashboard/dns-domains/proxy-fapi. Raises Refusal."""
+    if "Clerk-Proxy-Url" not in call.headers:
+        return
+    key = call.headers.get("Clerk-Secret-Key")
+    if not key:
+        raise errors.proxy_key_missing()
+    if not secrets.compare_digest(key.encode(), instance.secret_key.encode()):
+        raise errors.proxy_key_invalid()
+
+
+def _address_of(call: Call) -> str:
+    """Whose limits count: the end user's where a proxy tells it, else the peer's."""
+    forwarded = call.headers.get("X-Forwarded-For", "").partition(",")[0].strip()
+    return forwarded if forwarded and "Clerk-Proxy-Url" in call.headers else call.address
 
 
 def _find_client(instance: Instance, call: Call) -> ClientRecord | None:
     token = call.headers.get("Authorization", "").removeprefix("Bearer ").strip()
     if not token:
         return None
+    if "Origin" in call.headers:
+        raise errors.headers_conflict()
     try:
         claims = instance.signing_key.verify(token)
     except jwt.InvalidTokenError:
         raise errors.client_not_found() from None
-    kept = instance.store.get_thing("client", str(claims.get("id")))
-    if kept is None:
+    client = load_client(instance, str(claims.get("id")))
+    if client is None:
         raise errors.client_not_found()
-    return ClientRecord(**orjson.loads(orjson.dumps(kept)))
+    return client
+
+
+def load_client(instance: Instance, client_id: str) -> ClientRecord | None:
+    """The client as it is kept; None when there is none, or it ended."""
+    kept = instance.store.get_thing("client", client_id)
+    return None if kept is None else ClientRecord(**orjson.loads(orjson.dumps(kept)))
