@@ -4,8 +4,10 @@ They are made when they are first needed: the BFF starts without Postgres, answe
 goes on by itself when it is back. Nothing waits for Clerk while it holds a connection.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Self
 
 import asyncpg
@@ -45,17 +47,45 @@ class Database:
         if self._pool is not None:
             self._pool.terminate()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection. Raises DatabaseUnreachable, NotMigrated or DatabaseFailed."""
+    def connection(self) -> "_Held":
+        """A connection, as an async context manager. Raises DatabaseUnreachable, NotMigrated or DatabaseFailed."""
         if self._pool is None:
             raise RuntimeError("use the database as an async context manager")
-        with database_errors(self._url):
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                yield connection
+        return _Held(self._pool, self._url)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction. Raises as `connection` does."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+
+class _Held:
+    """A connection of the pool. A class, as every request goes through it and a generator costs more."""
+
+    __slots__ = ("_connection", "_errors", "_pool")
+
+    def __init__(self, pool: Pool, url: str) -> None:
+        self._pool = pool
+        self._errors = database_errors(url)
+
+    async def __aenter__(self) -> Connection:
+        self._errors.__enter__()
+        try:
+            if self._pool.get_idle_size():
+                self._connection = await self._pool.acquire()
+            else:  # the pool's own timeout costs two tasks a time
+                async with asyncio.timeout(ACQUIRE_SECONDS):
+                    self._connection = await self._pool.acquire()
+        except BaseException as error:
+            self._errors.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._pool.release(self._connection)
+        finally:
+            self._errors.__exit__(kind, error, trace)

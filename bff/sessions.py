@@ -9,11 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from bff.addresses import Address
 from bff.tokens import ClientTokenCipher, Sealed, hash_token, new_token
 from toolkit.database import Connection, queries
 from toolkit.environment import SessionSettings
 
+_BY_TOKEN: str = queries.session_by_token.sql
+"""Asked for every request, and so without what aiosql does around it."""
 SLIDE_AFTER = timedelta(minutes=1)
 """A session's use is written down this often at most."""
 
@@ -110,7 +114,7 @@ class Sessions:
 
     async def find(self, connection: Connection, token: str) -> Session | None:
         """The live session with this token; its expiry slides."""
-        record = await queries.session_by_token(connection, token_hash=hash_token(token))
+        record = await connection.fetchrow(_BY_TOKEN, hash_token(token))
         if record is None:
             return None
         session = _session(record)
@@ -135,7 +139,7 @@ class Sessions:
         return True, ClerkSession(record["clerk_session_id"], token)
 
 
-def _session(record: Mapping[str, Any]) -> Session:
+def _session(record: Mapping[str, Any] | asyncpg.Record) -> Session:
     return Session(
         record["id"],
         user_of(record),
@@ -146,7 +150,7 @@ def _session(record: Mapping[str, Any]) -> Session:
     )
 
 
-def user_of(record: Mapping[str, Any]) -> User:
+def user_of(record: Mapping[str, Any] | asyncpg.Record) -> User:
     """The user in a row of `session_by_token` or `user_by_api_key`."""
     return User(
         record["user_id"],

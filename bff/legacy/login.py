@@ -1,22 +1,13 @@
-"""AX's own check of passwords and authenticator codes, for users who are not in Clerk yet.
+"""AX's own check of passwords and authenticator codes, for users who are not in Clerk yet."""
 
-Argon2 runs in threads of its own, as many as there are cores, at a lower priority than the event loop: checking a
-session stays quick while passwords are verified.
-"""
-
-import asyncio
 import os
 import secrets
-import threading
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import pyotp
-from argon2 import PasswordHasher, extract_parameters
-from argon2.exceptions import Argon2Error, InvalidHashError
 
+from bff.legacy.argon2_pool import Argon2Pool
 from bff.login.account import Account
 from bff.problems import Problem
 from toolkit.migration import totp
@@ -24,7 +15,6 @@ from toolkit.migration.totp import TotpUnfit
 
 WAITING_PER_SLOT = 50
 """Verifications that may wait for each slot; more are refused, as they would not be answered in time."""
-NICENESS = 19
 STEP = 30
 """Seconds that an authenticator code stands for."""
 
@@ -46,8 +36,7 @@ class LegacyLogin:
         self._totp_key = totp_key
         self._most = slots * (1 + WAITING_PER_SLOT)
         self._pending = 0
-        self._pool = ThreadPoolExecutor(slots, "argon2", initializer=_yield_to_the_event_loop)
-        self._hasher = PasswordHasher()
+        self._pool = Argon2Pool(slots)
         self._typical_digest = typical_digest
         self._decoy: str | None = None
 
@@ -57,8 +46,8 @@ class LegacyLogin:
         return self._pending
 
     def close(self) -> None:
-        """Let the threads go."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Let the processes go."""
+        self._pool.close()
 
     async def password_matches(self, digest: str | None, password: str) -> bool:
         """Whether the password is the digest's. Without a digest it costs the same, and is false.
@@ -69,10 +58,13 @@ class LegacyLogin:
             raise Problem("authentication_unavailable")
         self._pending += 1
         try:
-            if digest is None and self._decoy is None:
-                self._decoy = self._make_decoy(await self._typical_digest())
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._verify, digest, password)
+            if digest is not None:
+                return await self._pool.verify(digest, password)
+            if self._decoy is None:
+                nobodys = secrets.token_urlsafe(16)
+                self._decoy = await self._pool.hash_like(await self._typical_digest(), nobodys)
+            await self._pool.verify(self._decoy, password)
+            return False
         finally:
             self._pending -= 1
 
@@ -99,21 +91,3 @@ class LegacyLogin:
             ),
             None,
         )
-
-    def _make_decoy(self, like: str | None) -> str:
-        """A digest of nobody's password, with the same parameters."""
-        hasher = self._hasher
-        if like is not None:
-            with suppress(InvalidHashError):
-                hasher = PasswordHasher.from_parameters(extract_parameters(like))
-        return hasher.hash(os.urandom(16))
-
-    def _verify(self, digest: str | None, password: str) -> bool:
-        with suppress(Argon2Error, InvalidHashError):
-            return self._hasher.verify(digest or self._decoy or "", password) and digest is not None
-        return False
-
-
-def _yield_to_the_event_loop() -> None:
-    with suppress(OSError, AttributeError):  # elsewhere than on Linux a thread has no priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

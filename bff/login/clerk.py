@@ -3,6 +3,8 @@
 Whatever Clerk says or does not say, the legacy digest has no part in it (invariant 3).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -25,8 +27,10 @@ from toolkit.clerk import (
     IncorrectPassword,
     IncorrectTotp,
     NoPasswordSet,
+    ResourceNotFound,
     SessionExists,
     SignIn,
+    SignInOver,
     StrategyInvalid,
     UserBanned,
     UserLocked,
@@ -89,6 +93,10 @@ class Refused(Exception):
         self.outcome = outcome
 
 
+class SignInGone(Exception):
+    """Clerk does not know the sign-in any more, or it is over: the login must begin anew."""
+
+
 class ClerkOut(Exception):
     """Clerk cannot be asked, or does not answer as it should."""
 
@@ -123,18 +131,18 @@ class ClerkLogin:
     async def prepare(
         self, sign_in_id: str, way: Way, *, client_token: str | None, address: Address | None
     ) -> str | None:
-        """Have Clerk send a code; the client token from now on. Raises Refused, ClerkOut or Problem."""
+        """Have Clerk send a code; the client token from now on. Raises Refused, SignInGone, ClerkOut or Problem."""
         device = self._device(client_token, address)
-        with _told():
+        with _told(), _begun():
             await device.prepare_second_factor(sign_in_id, _factor(way))
         return device.client_token
 
     async def attempt(
         self, sign_in_id: str, method: Method, code: str, *, client_token: str | None, address: Address | None
     ) -> SignedIn | PasswordNeeded:
-        """Try a code. Raises Refused, ClerkOut or Problem."""
+        """Try a code. Raises Refused, SignInGone, ClerkOut or Problem."""
         device = self._device(client_token, address)
-        with _told():
+        with _told(), _begun():
             sign_in = await device.attempt_second_factor(sign_in_id, _STRATEGIES[method], code)
         result = _result(device, sign_in)
         if isinstance(result, StepNeeded):
@@ -142,11 +150,13 @@ class ClerkLogin:
         return result
 
     async def end(self, session: ClerkSession, address: Address | None) -> None:
-        """End a session in Clerk; that it is gone already, or Clerk is, is noted and nothing else."""
+        """End a session in Clerk; that Clerk is out is noted, and nothing else."""
         if self._frontend is None:
             return
         try:
             await self._frontend.device(session.client_token, address=_text(address)).end_session(session.id)
+        except (ClientInvalid, ResourceNotFound):
+            return  # it is over already
         except ClerkError as error:
             _log.warning("clerk session not ended", error=str(error), trace_id=error.trace_id)
 
@@ -161,6 +171,15 @@ class ClerkLogin:
         with _told():
             sign_in = await device.create_sign_in(email, password)
         return _result(device, sign_in)
+
+
+@contextmanager
+def _begun() -> Iterator[None]:
+    """Around a step of a sign-in that was begun before."""
+    try:
+        yield
+    except (ClientInvalid, ResourceNotFound, SignInOver) as error:
+        raise SignInGone from error
 
 
 class _told:  # noqa: N801 - a context manager, used as a function

@@ -129,7 +129,7 @@ class LoginRoutes:
         user_agent = request.headers.get("User-Agent")
         return Visitor(
             client_address(request, self.trusted_proxies),
-            user_agent[:MOST_USER_AGENT] if user_agent else None,
+            user_agent[:MOST_USER_AGENT].encode(errors="replace").decode() if user_agent else None,
             device or request.cookies.get(cookies.DEVICE),
         )
 

@@ -17,7 +17,7 @@ from bff.devices import Devices
 from bff.limits import Limits
 from bff.login import account as accounts
 from bff.login.account import Account, Legacy
-from bff.login.clerk import ClerkLogin, ClerkOut, PasswordNeeded, Refused, SignedIn, StepNeeded
+from bff.login.clerk import ClerkLogin, ClerkOut, PasswordNeeded, Refused, SignedIn, SignInGone, StepNeeded
 from bff.observability import Metrics
 from bff.problems import Problem
 from bff.sessions import ClerkSession, Minted, Sessions, Standing
@@ -133,7 +133,7 @@ class LoginService:
             token = await self._clerk.prepare(
                 challenge.sign_in_id, way, client_token=challenge.client_token, address=visitor.address
             )
-        except Refused:
+        except (Refused, SignInGone):
             raise Problem("challenge_expired") from None
         except ClerkOut as error:
             raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
@@ -161,7 +161,7 @@ class LoginService:
         except ClerkOut as error:
             await self._count(challenge.path, "unavailable")
             raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
-        except _Changed:
+        except (_Changed, SignInGone):
             raise Problem("challenge_expired") from None
 
     def end_in_clerk(self, session: ClerkSession | None, address: Address | None) -> None:
@@ -194,6 +194,9 @@ class LoginService:
             raise
         except ClerkOut:
             await self._count(path, "unavailable")
+            raise
+        except Problem:
+            await self._count(path, "limited")
             raise
 
     async def _login_with_clerk(
@@ -236,7 +239,7 @@ class LoginService:
                 token = await self._clerk.prepare(
                     step.sign_in_id, step.ways[0], client_token=step.client_token, address=visitor.address
                 )
-        except (Refused, ClerkOut, Problem, TimeoutError):
+        except (Refused, SignInGone, ClerkOut, Problem, TimeoutError):
             return step.client_token, None
         return token or step.client_token, step.ways[0].to
 

@@ -174,6 +174,10 @@ class StrategyInvalid(ClerkApiError):
     """The user, or the sign-in as it is, cannot go this way (for example: has no password)."""
 
 
+class SignInOver(ClerkApiError):
+    """The sign-in is not where this can be done: it is complete, or was abandoned."""
+
+
 class SessionExists(ClerkApiError):
     """Somebody is signed in on this client, and the instance takes one session a client."""
 
@@ -276,6 +280,7 @@ BY_CODE: dict[str, type[ClerkApiError]] = {
     "form_identifier_not_found": IdentifierNotFound,
     "strategy_for_user_invalid": StrategyInvalid,
     "verification_strategy_invalid": StrategyInvalid,
+    "client_state_invalid": SignInOver,
     "session_exists": SessionExists,
     "identifier_already_signed_in": SessionExists,
     "client_not_found": ClientInvalid,

@@ -1,0 +1,83 @@
+"""The command: `python -m bff --env NAME`."""
+
+import gc
+import sys
+
+import click
+import structlog
+import uvloop
+from aiohttp import web
+
+from bff.app import build, clerk_config
+from bff.observability import configure_logging
+from toolkit.cli import EnvironmentName
+from toolkit.environment import Environment
+from toolkit.errors import ToolkitError
+
+GARBAGE = 20_000
+"""Objects more than before, at which Python looks for cycles."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--env",
+    "environment",
+    type=EnvironmentName(),
+    required=True,
+    metavar="NAME",
+    help="The environment: a playbook in playbooks/ (sandbox, demo, prod), or a path to one.",
+)
+@click.option("--host", help="Address to listen on. Default: the playbook's bff.host, 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port. Default: the playbook's bff.port, 8400.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What is logged, as JSON lines on standard output.",
+)
+def serve(environment: Environment, host: str | None, port: int | None, log_level: str) -> None:
+    """Serve login, sessions and API keys.
+
+    Environment variables: DATABASE_URL, AX_CLIENT_TOKEN_KEY (32 bytes in base64), AX_TOTP_KEY; and, for users who are
+    in Clerk, CLERK_SECRET_KEY, CLERK_PUBLISHABLE_KEY and CLERK_PROXY_URL. Without Clerk's keys those users are refused
+    (503), and nobody else is touched.
+    """
+    configure_logging(log_level)
+    log = structlog.get_logger("bff")
+    app = build(environment)
+    config = clerk_config(environment)
+    if config is None:
+        log.warning("clerk is not configured: users who are in Clerk cannot log in")
+    elif config.proxy_url is None:
+        log.warning(
+            "CLERK_PROXY_URL is not set: Clerk counts all logins as one address's, and refuses the sixth in 10 s"
+        )
+    settings = environment.playbook.bff
+    gc.freeze()  # what lives as long as the process need not be looked at again,
+    gc.set_threshold(GARBAGE)  # and requests leave few cycles
+    uvloop.install()
+    web.run_app(
+        app,
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        access_log=None,
+        print=lambda text: log.info("listening", text=text.splitlines()[0]) if text else None,
+    )
+
+
+def main() -> None:
+    """Run the command. A configuration that is missing or wrong is told in a sentence, and exits 2."""
+    try:
+        serve.main(prog_name="python -m bff", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ToolkitError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        click.echo(f"Error: cannot listen: {error.strerror}. Choose another --port or --host.", err=True)
+        sys.exit(1)

@@ -1,0 +1,98 @@
+"""Argon2 in processes of its own, as many as there are slots, at the lowest priority.
+
+Processes and not threads: a thread of low priority that holds the interpreter's lock while it is not let run would hold
+up the event loop. Nothing of the BFF is imported in them.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import get_context
+from typing import TypeVar
+
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+T = TypeVar("T")
+
+NICENESS = 19
+ORPHAN_SECONDS = 1.0
+"""How soon a process notices that the BFF is gone."""
+
+_HASHER = PasswordHasher()
+
+
+class Argon2Pool:
+    """Verifies and makes digests, `slots` at a time."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._pool = self._start()
+
+    async def verify(self, digest: str, password: str) -> bool:
+        """Whether the password is the digest's; false for what is no digest of Argon2's."""
+        return await self._run(_verify, digest, password)
+
+    async def hash_like(self, digest: str | None, password: str) -> str:
+        """A digest with the parameters of another."""
+        return await self._run(_hash_like, digest, password)
+
+    def close(self) -> None:
+        """End the processes, as soon as they are done with what they do."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _start(self) -> ProcessPoolExecutor:
+        pool = ProcessPoolExecutor(
+            self._slots, get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
+        )
+        for _ in range(self._slots):  # they start when there is work
+            pool.submit(_nothing)
+        return pool
+
+    async def _run(self, work: Callable[..., T], *given: object) -> T:
+        loop, pool = asyncio.get_running_loop(), self._pool
+        try:
+            return await loop.run_in_executor(pool, work, *given)
+        except BrokenProcessPool:  # somebody ended a process: it takes the others with it
+            if self._pool is pool:
+                self._pool = self._start()
+            return await loop.run_in_executor(self._pool, work, *given)
+
+
+def _begin(parent: int) -> None:
+    """In a new process: leave the processor to others, Ctrl-C to the BFF, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError, AttributeError):  # where there is no such policy, niceness has to do
+        os.nice(NICENESS)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(ORPHAN_SECONDS)
+    os._exit(0)
+
+
+def _nothing() -> None:
+    """Something to do, so that a process starts."""
+
+
+def _verify(digest: str, password: str) -> bool:
+    with suppress(Argon2Error, InvalidHashError):
+        return _HASHER.verify(digest, password)
+    return False
+
+
+def _hash_like(digest: str | None, password: str) -> str:
+    hasher = _HASHER
+    if digest is not None:
+        with suppress(InvalidHashError):
+            hasher = PasswordHasher.from_parameters(extract_parameters(digest))
+    return hasher.hash(password)
