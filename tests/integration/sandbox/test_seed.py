@@ -98,7 +98,9 @@ def test_a_seed_that_ends_in_the_middle_leaves_nothing(sandbox: Sandbox, end: si
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a shell's background jobs ignore it
     ) as process:
         assert process.stderr
         assert process.stderr.readline() == "10,000 of 100,000 users\n"

@@ -1,0 +1,248 @@
+"""A BFF as a process of its own, with AX's users on both systems."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pyotp
+import pytest
+import yaml
+from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tests.emulator import Emulator
+from tests.integration.migration.conftest import AX_SOURCE
+from tests.postgres import Server
+from toolkit.clerk import BackendClient, ClerkConfig
+from toolkit.paths import ROOT
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+PASSWORD = "her long password"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+TOTP_KEY, NONCE = bytes(range(32)), b"n" * 12
+
+
+@pytest.fixture(scope="module")
+def emulator(traffic_file: Path) -> Iterator[Emulator]:
+    started = Emulator(traffic_file, "--rate-limit", "off")
+    yield started
+    started.stop()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer."""
+
+    status: int
+    content: Any
+    headers: Any
+
+    @property
+    def code(self) -> str:
+        """A problem's code."""
+        assert self.headers["Content-Type"].startswith("application/problem+json"), self
+        assert self.content["status"] == self.status
+        return str(self.content["code"])
+
+    @property
+    def told(self) -> tuple[int, dict[str, Any]]:
+        """What there is to learn from it, but for the request's name."""
+        return self.status, {name: value for name, value in self.content.items() if name != "request_id"}
+
+
+@dataclass
+class Bff:
+    """A running BFF."""
+
+    port: int
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        token: str | None = None,
+        address: str = "203.0.113.1",
+        **headers: str,
+    ) -> Reply:
+        sent = {
+            "X-Forwarded-For": address,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+            session.request(method, self.url + path, json=body, headers=sent) as answer,
+        ):
+            text = await answer.text()
+            return Reply(answer.status, json.loads(text) if text.startswith("{") else text, answer.headers)
+
+    async def login(self, email: str, password: str = PASSWORD, **more: Any) -> Reply:
+        headers = {name: more.pop(name) for name in ("address", "Origin", "Cookie") if name in more}
+        return await self.call(
+            "POST", "/auth/login", {"email": email, "password": password, **more}, **headers
+        )
+
+    async def token(self, email: str, password: str = PASSWORD) -> str:
+        reply = await self.login(email, password, transport="bearer")
+        assert reply.status == 200, reply
+        return str(reply.content["token"])
+
+    async def finish(self, challenge: str, code: str, method: str = "totp", **more: Any) -> Reply:
+        body = {"challenge_id": challenge, "method": method, "code": code}
+        return await self.call("POST", "/auth/login/second-factor", body, **more)
+
+    async def signed_in(self, token: str) -> bool:
+        return (await self.call("GET", "/auth/session", token=token)).status == 200
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+
+@dataclass
+class World:
+    """Postgres, Clerk, and whoever is in them."""
+
+    url: str
+    connection: "asyncpg.Connection[asyncpg.Record]"
+    emulator: Emulator
+    folder: Path
+    running: list[Bff] = field(default_factory=list)
+    login: dict[str, Any] = field(default_factory=lambda: {"failure_seconds": 0.05})
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.url,
+            "CLERK_SECRET_KEY": self.emulator.secret_key,
+            "CLERK_PUBLISHABLE_KEY": self.emulator.publishable_key,
+            "CLERK_API_URL": self.emulator.url,
+            "CLERK_FRONTEND_API_URL": self.emulator.url,
+            "CLERK_PROXY_URL": f"{self.emulator.url}/__clerk",
+            "AX_TOTP_KEY": base64.b64encode(TOTP_KEY).decode(),
+            "AX_CLIENT_TOKEN_KEY": base64.b64encode(b"k" * 32).decode(),
+        }
+
+    async def bff(self, **changed: str | None) -> Bff:
+        """Start a BFF; a variable that is None is not set."""
+        playbook = self.folder / f"bff{len(self.running)}.yaml"
+        playbook.write_text(
+            yaml.safe_dump(
+                {
+                    "clerk_instance": "development",
+                    "source": AX_SOURCE,
+                    "bff": {"trusted_proxies": ["127.0.0.0/8"], "login": self.login},
+                }
+            )
+        )
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        given = {name: value for name, value in {**self.variables, **changed}.items() if value is not None}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("CLERK_", "AX_"))}
+        log = self.folder / f"bff{len(self.running)}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
+                [sys.executable, "-m", "bff", "--env", str(playbook), "--port", str(port)],
+                cwd=ROOT,
+                env={**clean, **given},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        started = Bff(port, process, log)
+        self.running.append(started)
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(aiohttp.ClientConnectionError):
+                    if (await started.call("GET", "/healthz")).status == 200:
+                        return started
+                assert process.poll() is None, log.read_text()
+                await asyncio.sleep(0.05)
+
+    def clerk(self) -> BackendClient:
+        return BackendClient(ClerkConfig.from_environment(self.variables), rate=None)
+
+    async def legacy(self, email: str = "legacy@example.com", *, totp: bool = False, **columns: Any) -> str:
+        """A user whom AX checks; the id."""
+        row: dict[str, Any] = {"email": email, "hashed_password": CHEAP.hash(PASSWORD), **columns}
+        if totp:
+            cipher = AESGCM(TOTP_KEY).encrypt(NONCE, SECRET.encode(), None)
+            row.update(enabled_2fa=True, totp_cipher=cipher, nonce=NONCE)
+        names, places = ", ".join(row), ", ".join(f"${n}" for n in range(1, len(row) + 1))
+        statement = f"INSERT INTO users ({names}) VALUES ({places}) RETURNING id::text"  # noqa: S608
+        return str(await self.connection.fetchval(statement, *row.values()))
+
+    async def migrated(
+        self,
+        email: str = "clerk@example.com",
+        *,
+        totp: bool = False,
+        legacy_password: str = "stale",
+        **more: Any,
+    ) -> str:
+        """A user whom Clerk checks, and whose row still has another password's digest; the Clerk id."""
+        async with self.clerk() as clerk:
+            made = await clerk.create_user(
+                email_address=email, password=PASSWORD, totp_secret=SECRET if totp else None, **more
+            )
+        await self.legacy(email, clerk_id=made.id, hashed_password=CHEAP.hash(legacy_password))
+        return made.id
+
+    async def add(self, path: str, *, totp: bool = False) -> str:
+        """A user on one of the systems; the address."""
+        if path == "clerk":
+            await self.migrated(totp=totp)
+            return "clerk@example.com"
+        await self.legacy(totp=totp)
+        return "legacy@example.com"
+
+    async def counts(self) -> dict[tuple[str, str], int]:
+        records = await self.connection.fetch("SELECT path, outcome, count FROM clerk_migration.login_counts")
+        return {(record["path"], record["outcome"]): record["count"] for record in records}
+
+
+@pytest.fixture
+async def world(postgres: Server, emulator: Emulator, tmp_path: Path) -> AsyncIterator[World]:
+    emulator.reset()
+    emulator.settings(rate_limit="off", single_session_mode=True)
+    url = postgres.create_database()
+    connection = await asyncpg.connect(url)
+    world = World(url, connection, emulator, tmp_path)
+    yield world
+    for bff in world.running:
+        if bff.process.poll() is None:
+            bff.kill()
+    await connection.close()
+
+
+def code_now() -> str:
+    return pyotp.TOTP(SECRET).now()
+
+
+def wrong_code() -> str:
+    return "000000" if code_now() != "000000" else "111111"

@@ -1,0 +1,221 @@
+"""Logging in on both systems, over HTTP, against a BFF process."""
+
+import asyncio
+import statistics
+import time
+
+import pytest
+
+from tests.integration.bff.conftest import PASSWORD, World, code_now, wrong_code
+
+both = pytest.mark.parametrize("path", ["clerk", "legacy"])
+
+
+@both
+async def test_the_right_password_makes_a_session(world: World, path: str) -> None:
+    email, bff = await world.add(path), await world.bff()
+    reply = await bff.login(email)
+    assert (reply.status, reply.content["status"]) == (200, "complete")
+    assert reply.content["user"]["authentication"] == path
+    cookie = reply.headers["Set-Cookie"]
+    assert cookie.startswith("ax_session=")
+    assert {"HttpOnly", "Secure", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+    assert reply.content["token"] is None
+    shown = await bff.call("GET", "/auth/session", Cookie=cookie.split(";")[0])
+    assert shown.content["user"]["email"] == email
+    stored = await world.connection.fetchrow("SELECT * FROM sessions")
+    assert stored is not None
+    assert cookie.split(";")[0].split("=")[1].encode() not in bytes(stored["token_hash"])
+    assert (stored["clerk_session_id"] is not None) == (path == "clerk")
+    assert await world.counts() == {(path, "success"): 1}
+
+
+@both
+async def test_whoever_is_refused_learns_nothing(world: World, path: str) -> None:
+    """Invariant 9."""
+    world.login["failure_seconds"] = 0.4
+    email, bff = await world.add(path), await world.bff()
+    await world.connection.execute(
+        "UPDATE users SET disabled_at = now() WHERE email = 'disabled@example.com'"
+    )
+    await world.legacy("disabled@example.com")
+    await world.connection.execute(
+        "UPDATE users SET disabled_at = now() WHERE email = 'disabled@example.com'"
+    )
+    replies, times = [], []
+    for address, password in (
+        (email, "wrong"),
+        ("nobody@example.com", PASSWORD),
+        ("disabled@example.com", PASSWORD),
+    ):
+        begun = time.monotonic()
+        replies.append((await bff.login(address, password)).told)
+        times.append(time.monotonic() - begun)
+    assert replies[0][0] == 401
+    assert replies[0][1]["code"] == "credentials_invalid"
+    assert replies == [replies[0]] * 3
+    assert max(times) - min(times) < 0.3, times
+    assert statistics.mean(times) > 0.4
+
+
+async def test_locked_banned_and_deleted_look_like_a_wrong_password(world: World) -> None:
+    """Invariant 9."""
+    bff = await world.bff()
+    told = []
+    for state in ("locked", "banned", "deleted", "wrong"):
+        email = f"{state}@example.com"
+        clerk_id = await world.migrated(email)
+        async with world.clerk() as clerk:
+            if state == "banned":
+                await clerk.ban_user(clerk_id)
+            if state == "deleted":
+                await clerk.delete_user(clerk_id)
+        if state == "locked":
+            await asyncio.to_thread(world.emulator.settings, lockout_attempts=1)
+            await bff.login(email, "wrong")
+        told.append((await bff.login(email, "wrong" if state == "wrong" else PASSWORD)).told)
+        await asyncio.to_thread(world.emulator.settings, lockout_attempts=100)
+    assert told == [told[0]] * 4
+    counts = await world.counts()
+    assert {outcome for _, outcome in counts} == {"wrong_password", "locked", "banned", "not_in_clerk"}
+
+
+async def test_the_legacy_digest_of_a_migrated_user_opens_nothing(world: World) -> None:
+    """Invariant 3."""
+    await world.migrated(legacy_password="the old password")
+    bff = await world.bff()
+    assert (await bff.login("clerk@example.com", "the old password")).code == "credentials_invalid"
+    off = await world.bff(CLERK_SECRET_KEY=None, CLERK_PUBLISHABLE_KEY=None)
+    assert (await off.login("clerk@example.com", "the old password")).code == "authentication_unavailable"
+    world.emulator.add_fault({"match": {"path": "/v1/client/*"}, "times": 100, "status": 503})
+    reply = await bff.login("clerk@example.com", "the old password")
+    world.emulator.clear_faults()
+    assert (reply.status, reply.code) == (503, "authentication_unavailable")
+    assert int(reply.headers["Retry-After"]) >= 1
+
+
+@both
+async def test_the_second_factor_is_asked_for_and_a_code_works_once(world: World, path: str) -> None:
+    """Invariant 2."""
+    email, bff = await world.add(path, totp=True), await world.bff()
+    first = await bff.login(email)
+    assert first.content["status"] == "needs_second_factor"
+    assert [way["method"] for way in first.content["challenge"]["methods"]] == ["totp"]
+    assert "ax_session" not in first.headers.get("Set-Cookie", "")
+    challenge = first.content["challenge"]["id"]
+    assert (await bff.finish(challenge, wrong_code())).code == "code_invalid"
+    code = code_now()
+    done = await bff.finish(challenge, code)
+    assert (done.status, done.content["status"]) == (200, "complete")
+    assert (await bff.finish(challenge, code)).code == "challenge_expired"
+    second = await bff.login(email)
+    assert (await bff.finish(second.content["challenge"]["id"], code)).code == "code_invalid"
+
+
+@both
+async def test_wrong_codes_are_few(world: World, path: str) -> None:
+    email, bff = await world.add(path, totp=True), await world.bff()
+    challenge = (await bff.login(email)).content["challenge"]["id"]
+    for _ in range(5):
+        assert (await bff.finish(challenge, wrong_code())).code == "code_invalid"
+    assert (await bff.finish(challenge, code_now())).code == "challenge_expired"
+
+
+@both
+async def test_a_challenge_expires(world: World, path: str) -> None:
+    email, bff = await world.add(path, totp=True), await world.bff()
+    challenge = (await bff.login(email)).content["challenge"]["id"]
+    await world.connection.execute("UPDATE clerk_migration.login_challenges SET expires_at = now()")
+    assert (await bff.finish(challenge, code_now())).code == "challenge_expired"
+
+
+@both
+async def test_two_at_once_finish_a_challenge_once(world: World, path: str) -> None:
+    email, bff = await world.add(path, totp=True), await world.bff()
+    challenge, code = (await bff.login(email)).content["challenge"]["id"], code_now()
+    replies = await asyncio.gather(*(bff.finish(challenge, code) for _ in range(4)))
+    assert sorted(reply.status for reply in replies) == [200, 401, 401, 401]
+    assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 1
+
+
+async def test_a_backup_code_works_once(world: World) -> None:
+    await world.migrated(totp=True, backup_codes=["one", "two"])
+    bff = await world.bff()
+    for status in (200, 401):
+        first = await bff.login("clerk@example.com")
+        assert {way["method"] for way in first.content["challenge"]["methods"]} == {"totp", "backup_code"}
+        reply = await bff.finish(first.content["challenge"]["id"], "one", "backup_code")
+        assert reply.status == status
+
+
+async def test_a_new_device_needs_the_emailed_code_and_is_known_afterwards(world: World) -> None:
+    await asyncio.to_thread(world.emulator.settings, client_trust=True)
+    await world.migrated()
+    bff = await world.bff()
+    first = await bff.login("clerk@example.com", transport="bearer")
+    challenge = first.content["challenge"]
+    assert (first.content["status"], challenge["sent_to"]) == (
+        "needs_client_trust",
+        challenge["methods"][0]["to"],
+    )
+    outbox = await asyncio.to_thread(world.emulator.control, "GET", "outbox?to=clerk@example.com")
+    done = await bff.finish(challenge["id"], outbox[-1]["code"], "email")
+    assert done.content["status"] == "complete"
+    again = await bff.login("clerk@example.com", transport="bearer", device=first.content["device"])
+    assert again.content["status"] == "complete", "the device is known, also in single-session mode"
+    assert (await bff.login("clerk@example.com")).content["status"] == "needs_client_trust"
+
+
+async def test_somebody_elses_clerk_user_is_not_believed(world: World) -> None:
+    """Invariant 10."""
+    await world.migrated()
+    stranger = await world.migrated("stranger@example.com")
+    bff = await world.bff()
+    await asyncio.to_thread(world.emulator.settings, sign_in_as=stranger)
+    assert (await bff.login("clerk@example.com")).code == "credentials_invalid"
+    assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 0
+    assert await world.counts() == {("clerk", "different_user"): 1}
+
+
+async def test_a_user_moved_to_clerk_between_the_steps_begins_anew(world: World) -> None:
+    """Invariant 3."""
+    await world.legacy(totp=True)
+    bff = await world.bff()
+    challenge = (await bff.login("legacy@example.com")).content["challenge"]["id"]
+    await world.connection.execute("UPDATE users SET clerk_id = 'user_1'")
+    assert (await bff.finish(challenge, code_now())).code == "challenge_expired"
+
+
+async def test_a_password_changed_between_the_steps_ends_the_login(world: World) -> None:
+    """Invariant 4."""
+    await world.legacy(totp=True)
+    bff = await world.bff()
+    challenge = (await bff.login("legacy@example.com")).content["challenge"]["id"]
+    await world.connection.execute("UPDATE users SET hashed_password = 'another'")
+    assert (await bff.finish(challenge, code_now())).code == "challenge_expired"
+
+
+async def test_limits_by_account_and_address_are_shared_by_replicas(world: World) -> None:
+    world.login.update(
+        per_account={"attempts": 4, "seconds": 600}, per_address={"attempts": 6, "seconds": 600}
+    )
+    replicas = [await world.bff(), await world.bff()]
+    for number in range(4):
+        reply = await replicas[number % 2].login("a@example.com", address=f"203.0.113.{number}")
+        assert reply.code == "credentials_invalid"
+    refused = await replicas[0].login("a@example.com", address="203.0.113.9")
+    assert (refused.status, refused.code) == (429, "too_many_attempts")
+    assert int(refused.headers["Retry-After"]) > 0
+    codes = [
+        (await replicas[n % 2].login(f"b{n}@example.com", address="198.51.100.1")).code for n in range(7)
+    ]
+    assert codes == ["credentials_invalid"] * 6 + ["too_many_attempts"]
+
+
+async def test_clerks_own_limit_is_passed_on(world: World) -> None:
+    await asyncio.to_thread(world.emulator.settings, rate_limit="production")
+    await world.migrated()
+    bff = await world.bff()
+    statuses = [(await bff.login("clerk@example.com", "wrong")).status for _ in range(6)]
+    assert statuses == [401] * 5 + [429]
+    assert (await bff.login("clerk@example.com", address="203.0.113.7")).status == 200
