@@ -276,6 +276,7 @@ BY_CODE: dict[str, type[ClerkApiError]] = {
     "verification_expired": VerificationFailed,
     "verification_failed": VerificationFailed,
     "verification_missing": VerificationFailed,
+    "verification_not_sent": VerificationFailed,
     "verification_already_verified": VerificationFailed,
     "form_identifier_not_found": IdentifierNotFound,
     "strategy_for_user_invalid": StrategyInvalid,

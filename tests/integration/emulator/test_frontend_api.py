@@ -136,7 +136,7 @@ async def test_a_backup_code_works_once(clerk: Clerk) -> None:
 
 
 async def test_a_new_device_has_to_be_trusted(clerk: Clerk) -> None:
-    await clerk.settings(client_trust=True, single_session_mode=False)
+    await clerk.settings(client_trust=True)
     await clerk.user()
     device = clerk.device()
     sign_in = await device.create_sign_in(EMAIL, PASSWORD)
@@ -151,6 +151,7 @@ async def test_a_new_device_has_to_be_trusted(clerk: Clerk) -> None:
     await device.prepare_second_factor(sign_in.id, factor)
     done = await device.attempt_second_factor(sign_in.id, "email_code", await clerk.code(EMAIL))
     assert done.status == "complete"
+    await device.sign_out()
     assert (await clerk.device(device.client_token).create_sign_in(EMAIL, PASSWORD)).status == "complete"
     assert (await clerk.device().create_sign_in(EMAIL, PASSWORD)).status == "needs_client_trust"
 
@@ -324,8 +325,9 @@ async def test_a_number_becomes_a_second_factor(clerk: Clerk) -> None:
     assert (await device.reserve_for_second_factor(session_id, phone.id)).reserved_for_second_factor
     other = clerk.device()
     sign_in = await other.create_sign_in(EMAIL, PASSWORD)
-    (factor,) = sign_in.supported_second_factors
+    factor, backup = sign_in.supported_second_factors
     assert (factor.strategy, factor.safe_identifier) == ("phone_code", "+4*******78")
+    assert backup.strategy == "backup_code"
     await other.prepare_second_factor(sign_in.id, factor)
     done = await other.attempt_second_factor(sign_in.id, "phone_code", await clerk.code(NUMBER))
     assert done.status == "complete"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from toolkit.sandbox.clerk.faults import Fault
 from toolkit.sandbox.clerk.instance import Instance
 from toolkit.sandbox.clerk.settings import Settings
-from toolkit.sandbox.clerk.store import clock_ahead_ms, now_ms, set_clock
+from toolkit.sandbox.clerk.store import clock_ahead_ms, now_ms
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -101,7 +101,9 @@ async def get_clock(request: web.Request) -> web.Response:
 async def change_clock(request: web.Request) -> web.Response:
     """`{"advance_seconds": 601}` puts the clock forward, `{"reset": true}` back to the real time."""
     change = _validate(ClockChange, await _read_object(request))
-    set_clock(0 if change.reset else clock_ahead_ms() + round(change.advance_seconds * 1000))
+    instance = request.app[INSTANCE]
+    instance.put_clock(0 if change.reset else clock_ahead_ms() + round(change.advance_seconds * 1000))
+    await instance.store.written()
     return await get_clock(request)
 
 
@@ -118,7 +120,6 @@ async def reset(request: web.Request) -> web.Response:
     """Forget everything; the settings are those of the start again."""
     instance = request.app[INSTANCE]
     instance.reset()
-    set_clock(0)
     await instance.store.written()
     return _json({})
 

@@ -199,7 +199,11 @@ def _user_settings(settings: Settings) -> dict[str, object]:
         },
         "actions": {"delete_self": True, "create_organization": False, "create_organizations_limit": None},
         "attack_protection": {
-            "user_lockout": {"enabled": True, "max_attempts": 100, "duration_in_minutes": 60},
+            "user_lockout": {
+                "enabled": True,
+                "max_attempts": settings.lockout_attempts,
+                "duration_in_minutes": -(-settings.lockout_seconds // 60),
+            },
             "pii": {"enabled": True},
             "email_link": {"require_same_client": False},
             "enumeration_protection": {"enabled": False},

@@ -494,6 +494,15 @@ def ticket_used() -> Refusal:
     )
 
 
+def password_compromised() -> Refusal:
+    """The password was set as compromised."""
+    text = (
+        "Your password may be compromised. To protect your account, please continue with an alternative sign-in "
+        "method. You will be required to reset your password after signing in."
+    )
+    return _same(422, "form_password_compromised", text, "password")
+
+
 def ticket_revoked() -> Refusal:
     """The ticket was revoked."""
     return Refusal(
@@ -570,6 +579,16 @@ def already_signed_in() -> Refusal:
     return _same(400, "identifier_already_signed_in", "You're already signed in")
 
 
+def verification_not_sent() -> Refusal:
+    """No code was sent to the address or number."""
+    return Refusal(
+        400,
+        "verification_not_sent",
+        "not sent",
+        "You need to send a verification code before attempting to verify.",
+    )
+
+
 def already_verified() -> Refusal:
     """There is nothing left to prove."""
     return Refusal(
@@ -639,6 +658,41 @@ def totp_already_enabled() -> Refusal:
     )
 
 
+def second_factor_unverified() -> Refusal:
+    """The number has to be proven before it may be a second factor."""
+    return Refusal(
+        400,
+        "identification_update_second_factor_unverified",
+        "Update failed",
+        "Cannot update second factor attributes for unverified identification",
+    )
+
+
+def feature_not_enabled() -> Refusal:
+    """The instance has it switched off."""
+    return Refusal(403, "feature_not_enabled", "not enabled", "This feature is not enabled on this instance")
+
+
+def authentication_invalid() -> Refusal:
+    """Nobody is signed in."""
+    return Refusal(
+        401,
+        "authentication_invalid",
+        "Invalid authentication",
+        "Unable to authenticate the request, you need to supply an active session",
+    )
+
+
+def password_required() -> Refusal:
+    """The instance wants a password of every user."""
+    return Refusal(
+        400,
+        "password_required",
+        "password required",
+        "Settings for this instance require a password to be set. Cannot remove the user's password.",
+    )
+
+
 def backup_codes_not_available() -> Refusal:
     """The user has no second factor that they would stand in for."""
     return Refusal(
@@ -659,6 +713,16 @@ def reverification_required(level: str) -> Refusal:
     )
     refusal.more["reverification"] = {"level": level, "after_minutes": 10}
     return refusal
+
+
+def reverification_invalid() -> Refusal:
+    """The check is at another step."""
+    return Refusal(
+        400,
+        "invalid_action_for_session_reverification",
+        "Invalid action for session reverification",
+        "We were unable to complete the action for this session, as it's not ready for it.",
+    )
 
 
 def reverification_missing() -> Refusal:

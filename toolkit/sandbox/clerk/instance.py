@@ -10,7 +10,7 @@ from functools import cached_property
 from toolkit.sandbox.clerk.faults import Fault
 from toolkit.sandbox.clerk.settings import Settings
 from toolkit.sandbox.clerk.signing_key import SigningKey, make_pem
-from toolkit.sandbox.clerk.store import Store, now_ms
+from toolkit.sandbox.clerk.store import Store, now_ms, set_clock
 from toolkit.sandbox.clerk.traffic import Exchange
 
 MOST_MESSAGES = 10_000
@@ -40,6 +40,8 @@ class Instance:
         self._initial = initial
         kept = store.get_thing("settings", "settings")
         self.settings = Settings.model_validate(kept) if kept else initial
+        clock = store.get_thing("clock", "clock")
+        set_clock(int(str(clock["ahead_ms"])) if clock else 0)
         self.requests: Counter[tuple[str, int]] = Counter()
         self.faults: list[Fault] = []
         self.outbox: list[dict[str, object]] = []
@@ -85,9 +87,15 @@ class Instance:
         self.store.put_thing("settings", "settings", None, settings.model_dump())
         self.traffic = deque(self.traffic, maxlen=settings.traffic)
 
+    def put_clock(self, ahead_ms: int) -> None:
+        """Put the clock forward, and keep it so."""
+        set_clock(ahead_ms)
+        self.store.put_thing("clock", "clock", None, {"ahead_ms": ahead_ms})
+
     def reset(self) -> None:
-        """Forget everything; the settings are those of the start again."""
+        """Forget everything; settings and clock are those of the start again."""
         self.store.clear()
+        set_clock(0)
         self.change_settings(self._initial)
         self.requests.clear()
         self.faults.clear()

@@ -12,6 +12,11 @@ MOST_CHARACTERS = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
+_EMAIL = re.compile(
+    r"[^\s@\"(),:;<>\[\\\]]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_](?:[\w-]{0,61}[^\W_])?"
+)
+"""An address as web forms take it: no quotes, a domain with a dot in it; letters of any script."""
+
 
 class Body:
     """The JSON object of a request: each parameter is known and of its type, or Clerk's refusal is raised."""
@@ -97,3 +102,9 @@ class Body:
             return (datetime.fromisoformat(value) - _EPOCH) // timedelta(milliseconds=1)
         except ValueError:
             raise errors.time_invalid(name) from None
+
+
+def check_email(address: str, param: str) -> None:
+    """Raises Refusal when it is not an email address."""
+    if len(address) > MOST_CHARACTERS or not _EMAIL.fullmatch(address.strip()):
+        raise errors.email_invalid(param)

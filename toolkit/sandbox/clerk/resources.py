@@ -1,12 +1,13 @@
 """How resources look in answers: every field of Clerk's description, and none besides."""
 
-from toolkit.sandbox.clerk.frontend import codes
+from toolkit.sandbox.clerk import codes
+from toolkit.sandbox.clerk.settings import Settings
 from toolkit.sandbox.clerk.store import Email, Phone, User
 
 IMAGE_URL = "https://img.clerk.com/eyJ0eXBlIjoiZGVmYXVsdCJ9"
 
 
-def show_user(user: User) -> dict[str, object]:
+def show_user(user: User, settings: Settings) -> dict[str, object]:
     """A user, as the Backend API gives it."""
     totp = user.totp_secret is not None
     two_factor = user.has_second_factor
@@ -45,7 +46,9 @@ def show_user(user: User) -> dict[str, object]:
         "banned": user.banned,
         "locked": user.is_locked,
         "lockout_expires_in_seconds": user.lockout_seconds,
-        "verification_attempts_remaining": 0 if user.is_locked else max(0, 100 - user.failed_attempts),
+        "verification_attempts_remaining": 0
+        if user.is_locked
+        else max(0, settings.lockout_attempts - user.failed_attempts),
         "last_sign_in_at": user.last_sign_in_at,
         "last_active_at": user.last_active_at,
         "created_at": user.created_at,

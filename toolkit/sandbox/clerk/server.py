@@ -4,22 +4,19 @@ import asyncio
 import math
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
 
-from toolkit.sandbox.clerk import control, errors, faults, sessions, users
-from toolkit.sandbox.clerk import email_addresses as emails
+from toolkit.sandbox.clerk import control, errors, faults
+from toolkit.sandbox.clerk.backend.routes import BACKEND
 from toolkit.sandbox.clerk.control import INSTANCE
 from toolkit.sandbox.clerk.environment import get_environment
 from toolkit.sandbox.clerk.errors import Refusal
 from toolkit.sandbox.clerk.faults import Fault
-from toolkit.sandbox.clerk.frontend import me, sign_ins, verifications
-from toolkit.sandbox.clerk.frontend import sessions as client_sessions
-from toolkit.sandbox.clerk.frontend.resources import show_client
-from toolkit.sandbox.clerk.frontend.visit import Work, bare, served
+from toolkit.sandbox.clerk.frontend.routes import FRONTEND
 from toolkit.sandbox.clerk.instance import Answer, Call, Instance
 from toolkit.sandbox.clerk.settings import REQUESTS
 from toolkit.sandbox.clerk.traffic import Exchange
@@ -35,131 +32,19 @@ UNLIMITED = "/v1/jwks"
 WINDOW = 10.0
 """Seconds over which requests are counted."""
 
-BACKEND: Mapping[tuple[str, str], Handler] = {
-    ("POST", "/v1/users"): users.create_user,
-    ("GET", "/v1/users"): users.list_users,
-    ("GET", "/v1/users/count"): users.count_users,
-    ("GET", "/v1/users/{user_id}"): users.get_user,
-    ("PATCH", "/v1/users/{user_id}"): users.update_user,
-    ("DELETE", "/v1/users/{user_id}"): users.delete_user,
-    ("PATCH", "/v1/users/{user_id}/metadata"): users.update_metadata,
-    ("POST", "/v1/users/{user_id}/ban"): users.ban_user,
-    ("POST", "/v1/users/{user_id}/unban"): users.unban_user,
-    ("POST", "/v1/users/{user_id}/remove_password"): users.remove_password,
-    ("POST", "/v1/users/{user_id}/lock"): users.lock_user,
-    ("POST", "/v1/users/{user_id}/unlock"): users.unlock_user,
-    ("POST", "/v1/users/{user_id}/verify_password"): users.verify_password,
-    ("POST", "/v1/users/{user_id}/verify_totp"): users.verify_totp,
-    ("DELETE", "/v1/users/{user_id}/mfa"): users.disable_mfa,
-    ("DELETE", "/v1/users/{user_id}/totp"): users.delete_totp,
-    ("DELETE", "/v1/users/{user_id}/backup_code"): users.delete_backup_codes,
-    ("PUT", "/v1/users/{user_id}/email_address"): emails.replace_email_addresses,
-    ("POST", "/v1/email_addresses"): emails.create_email_address,
-    ("GET", "/v1/email_addresses/{email_address_id}"): emails.get_email_address,
-    ("PATCH", "/v1/email_addresses/{email_address_id}"): emails.update_email_address,
-    ("DELETE", "/v1/email_addresses/{email_address_id}"): emails.delete_email_address,
-    ("POST", "/v1/sessions"): sessions.create_session,
-    ("GET", "/v1/sessions"): sessions.list_sessions,
-    ("GET", "/v1/sessions/{session_id}"): sessions.get_session,
-    ("POST", "/v1/sessions/{session_id}/revoke"): sessions.revoke_session,
-    ("POST", "/v1/sign_in_tokens"): sessions.create_sign_in_token,
-    ("POST", "/v1/sign_in_tokens/{sign_in_token_id}/revoke"): sessions.revoke_sign_in_token,
-}
-
-
-FRONTEND: Mapping[tuple[str, str], Work] = {
-    ("GET", "/v1/client"): client_sessions.get_client,
-    ("DELETE", "/v1/client/sessions"): client_sessions.sign_out,
-    ("GET", "/v1/client/sessions/{session_id}"): client_sessions.get_session,
-    ("POST", "/v1/client/sessions/{session_id}/touch"): client_sessions.touch_session,
-    ("POST", "/v1/client/sessions/{session_id}/end"): client_sessions.end_session,
-    ("POST", "/v1/client/sessions/{session_id}/remove"): client_sessions.remove_session,
-    ("POST", "/v1/client/sessions/{session_id}/verify"): verifications.begin,
-    (
-        "POST",
-        "/v1/client/sessions/{session_id}/verify/prepare_first_factor",
-    ): verifications.prepare_first_factor,
-    (
-        "POST",
-        "/v1/client/sessions/{session_id}/verify/attempt_first_factor",
-    ): verifications.attempt_first_factor,
-    (
-        "POST",
-        "/v1/client/sessions/{session_id}/verify/prepare_second_factor",
-    ): verifications.prepare_second_factor,
-    (
-        "POST",
-        "/v1/client/sessions/{session_id}/verify/attempt_second_factor",
-    ): verifications.attempt_second_factor,
-    ("GET", "/v1/me"): me.get_me,
-    ("PATCH", "/v1/me"): me.update_me,
-    ("POST", "/v1/me/sessions/{session_id}/revoke"): me.revoke_session,
-    ("POST", "/v1/me/change_password"): me.change_password,
-    ("POST", "/v1/me/remove_password"): me.remove_password,
-    ("POST", "/v1/me/email_addresses"): me.create_email_address,
-    ("DELETE", "/v1/me/email_addresses/{email_id}"): me.delete_email_address,
-    ("POST", "/v1/me/email_addresses/{email_id}/prepare_verification"): me.prepare_email_address,
-    ("POST", "/v1/me/email_addresses/{email_id}/attempt_verification"): me.verify_email_address,
-    ("POST", "/v1/me/phone_numbers"): me.create_phone_number,
-    ("PATCH", "/v1/me/phone_numbers/{phone_number_id}"): me.update_phone_number,
-    ("DELETE", "/v1/me/phone_numbers/{phone_number_id}"): me.delete_phone_number,
-    ("POST", "/v1/me/phone_numbers/{phone_number_id}/prepare_verification"): me.prepare_phone_number,
-    ("POST", "/v1/me/phone_numbers/{phone_number_id}/attempt_verification"): me.verify_phone_number,
-    ("POST", "/v1/me/totp"): me.create_totp,
-    ("POST", "/v1/me/totp/attempt_verification"): me.verify_totp,
-    ("DELETE", "/v1/me/totp"): me.delete_totp,
-    ("POST", "/v1/me/backup_codes"): me.create_backup_codes,
-    ("POST", "/v1/client/sign_ins"): sign_ins.create_sign_in,
-    ("GET", "/v1/client/sign_ins/{sign_in_id}"): sign_ins.get_sign_in,
-    ("POST", "/v1/client/sign_ins/{sign_in_id}/prepare_first_factor"): sign_ins.prepare_first_factor,
-    ("POST", "/v1/client/sign_ins/{sign_in_id}/attempt_first_factor"): sign_ins.attempt_first_factor,
-    ("POST", "/v1/client/sign_ins/{sign_in_id}/prepare_second_factor"): sign_ins.prepare_second_factor,
-    ("POST", "/v1/client/sign_ins/{sign_in_id}/attempt_second_factor"): sign_ins.attempt_second_factor,
-    ("POST", "/v1/client/sign_ins/{sign_in_id}/reset_password"): sign_ins.reset_password,
-}
-
-
-BARE: Mapping[tuple[str, str], Work] = {
-    ("GET", "/v1/me/sessions"): me.list_sessions,
-    ("POST", "/v1/client/sessions/{session_id}/tokens"): client_sessions.create_token,
-}
-"""Operations of the Frontend API whose answers are not wrapped up with the client."""
-
-
-async def get_instance(instance: Instance, call: Call) -> Answer:
-    """GET /v1/instance."""
-    return Answer(
-        {
-            "object": "instance",
-            "id": instance.id,
-            "environment_type": instance.environment_type,
-            "allowed_origins": None,
-            "workspace_id": None,
-        }
-    )
-
-
-async def get_jwks(instance: Instance, call: Call) -> Answer:
-    """GET /v1/jwks."""
-    return Answer({"keys": [instance.signing_key.public_jwk]})
-
 
 def application(instance: Instance) -> web.Application:
     """The whole server."""
     app = web.Application(client_max_size=BODY_BYTES)
     app[INSTANCE] = instance
     app.add_routes(control.routes())
-    routes = {**BACKEND, ("GET", "/v1/instance"): get_instance, ("GET", "/v1/jwks"): get_jwks}
-    for (method, path), handler in routes.items():
+    for (method, path), handler in BACKEND.items():
         app.router.add_route(method, path, _serve(handler, f"{method} {path}", _check_backend))
     app.router.add_route(
         "GET", "/v1/environment", _serve(get_environment, "GET /v1/environment", lambda *_: None)
     )
-    for (method, path), work in FRONTEND.items():
-        handler = served(work, show_client)
+    for (method, path), handler in FRONTEND.items():
         app.router.add_route(method, path, _serve(handler, f"{method} {path}", lambda *_: None))
-    for (method, path), work in BARE.items():
-        app.router.add_route(method, path, _serve(bare(work), f"{method} {path}", lambda *_: None))
     app.router.add_route("*", "/{path:.*}", _serve(_no_such_path, "unknown", _check_backend))
     return app
 

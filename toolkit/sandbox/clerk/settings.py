@@ -42,6 +42,8 @@ class Settings(BaseModel):
     """Failed attempts after which a user is locked, and"""
     lockout_seconds: int = Field(default=3600, ge=1)
     """for how long."""
+    compromised_sign_in: Literal["new_password", "refused"] = "new_password"
+    """Who signs in with a password that is set as compromised needs a new one, or another way to sign in first."""
     sign_in_as: str | None = None
     """A user id: every sign-in ends as this user's, whoever signed in. To test that nobody believes it."""
     bans: bool = True

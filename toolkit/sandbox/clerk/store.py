@@ -18,7 +18,10 @@ CREATE TABLE IF NOT EXISTS users (
 CREATE INDEX IF NOT EXISTS users_by_age ON users (created_at, id);
 CREATE TABLE IF NOT EXISTS emails (address TEXT PRIMARY KEY, id TEXT UNIQUE, user_id TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS emails_by_user ON emails (user_id);
+CREATE TABLE IF NOT EXISTS phones (number TEXT PRIMARY KEY, id TEXT UNIQUE, user_id TEXT) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS phones_by_user ON phones (user_id);
 CREATE TABLE IF NOT EXISTS things (kind TEXT, id TEXT, user_id TEXT, record BLOB, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS things_by_user ON things (user_id, kind) WHERE user_id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
 """
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -73,6 +76,11 @@ class Email:
     code: dict[str, object] | None = None
     """The code that was sent last."""
 
+    @property
+    def identifies(self) -> bool:
+        """Verified or reserved: one can sign in with it."""
+        return self.status != "unverified"
+
 
 @dataclass
 class Phone:
@@ -126,6 +134,7 @@ class User:
     locked: bool = False
     locked_until: int | None = None
     failed_attempts: int = 0
+    """Since the last sign-in or lock."""
     password_compromised: bool = False
     last_sign_in_at: int | None = None
     last_active_at: int | None = None
@@ -139,6 +148,24 @@ class User:
     def has_second_factor(self) -> bool:
         """A password alone is not enough."""
         return self.totp_secret is not None or any(phone.is_second_factor for phone in self.phones)
+
+    def settle_second_factors(self) -> None:
+        """Do what follows from a change of the second factors: when it was, and which one is the default."""
+        was_on = self.mfa_enabled_at is not None and self.mfa_enabled_at > (self.mfa_disabled_at or 0)
+        if self.has_second_factor and not was_on:
+            self.mfa_enabled_at = now_ms()
+        elif was_on and not self.has_second_factor:
+            self.mfa_disabled_at = now_ms()
+        for phone in self.phones:
+            phone.default_second_factor = phone.default_second_factor and phone.is_second_factor
+        factors = [phone for phone in self.phones if phone.is_second_factor]
+        if factors and self.totp_secret is None and not any(phone.default_second_factor for phone in factors):
+            factors[0].default_second_factor = True
+
+    @property
+    def primary_email(self) -> Email | None:
+        """The address that messages go to."""
+        return next((email for email in self.emails if email.id == self.primary_email_address_id), None)
 
     @property
     def is_locked(self) -> bool:
@@ -209,7 +236,7 @@ class Store:
     def clear(self) -> None:
         """Forget every user, and all that belongs to them."""
         self._begin()
-        for table in ("users", "emails", "counters"):
+        for table in ("users", "emails", "phones", "counters"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
         self._connection.execute("DELETE FROM things WHERE kind NOT IN ('settings', 'signing_key')")
         self.users = 0
@@ -224,11 +251,7 @@ class Store:
             "INSERT INTO users VALUES (?, ?, ?, ?, ?)",
             (user.id, user.external_id, user.username, user.created_at, orjson.dumps(user)),
         )
-        for email in user.emails:
-            self._connection.execute(
-                "INSERT INTO emails VALUES (?, ?, ?)",
-                (normalize_email(email.email_address), email.id, user.id),
-            )
+        self._add_identifications(user)
         self._count(+1)
         return None
 
@@ -242,19 +265,15 @@ class Store:
             "UPDATE users SET external_id = ?, username = ?, created_at = ?, record = ? WHERE id = ?",
             (user.external_id, user.username, user.created_at, orjson.dumps(user), user.id),
         )
-        self._connection.execute("DELETE FROM emails WHERE user_id = ?", (user.id,))
-        for email in user.emails:
-            self._connection.execute(
-                "INSERT INTO emails VALUES (?, ?, ?)",
-                (normalize_email(email.email_address), email.id, user.id),
-            )
+        self._remove_identifications(user.id)
+        self._add_identifications(user)
         return None
 
     def delete(self, user_id: str) -> None:
         """Remove a user and all that belongs to it."""
         self._begin()
         self._connection.execute("DELETE FROM users WHERE id = ?", (user_id,))
-        self._connection.execute("DELETE FROM emails WHERE user_id = ?", (user_id,))
+        self._remove_identifications(user_id)
         self._connection.execute("DELETE FROM things WHERE user_id = ?", (user_id,))
         self._count(-1)
 
@@ -263,9 +282,19 @@ class Store:
         row = self._connection.execute("SELECT record FROM users WHERE id = ?", (user_id,)).fetchone()
         return User.from_bytes(row[0]) if row else None
 
-    def owner_of(self, email_id: str) -> User | None:
-        """The user whose email address has this id."""
-        row = self._connection.execute("SELECT user_id FROM emails WHERE id = ?", (email_id,)).fetchone()
+    def owner_of(self, identification_id: str) -> User | None:
+        """The user whose email address or phone number has this id."""
+        row = self._connection.execute(
+            "SELECT user_id FROM emails WHERE id = ?1 UNION ALL SELECT user_id FROM phones WHERE id = ?1",
+            (identification_id,),
+        ).fetchone()
+        return self.get(row[0]) if row else None
+
+    def with_email(self, address: str) -> User | None:
+        """The user with this address."""
+        row = self._connection.execute(
+            "SELECT user_id FROM emails WHERE address = ?", (normalize_email(address),)
+        ).fetchone()
         return self.get(row[0]) if row else None
 
     def find(self, where: str, values: Sequence[Value], order: str, limit: int, offset: int) -> list[User]:
@@ -297,13 +326,34 @@ class Store:
         ).fetchone()
         return orjson.loads(row[0]) if row else None
 
+    def delete_thing(self, kind: str, thing_id: str) -> None:
+        """Remove one of them."""
+        self._begin()
+        self._connection.execute("DELETE FROM things WHERE kind = ? AND id = ?", (kind, thing_id))
+
     def things_of(self, kind: str, user_id: str | None) -> list[dict[str, object]]:
         """All of a kind, newest first; those of one user, or everybody's."""
+        of_user, values = ("AND user_id = ?", (kind, user_id)) if user_id is not None else ("", (kind,))
         rows = self._connection.execute(
-            "SELECT record FROM things WHERE kind = ? AND (user_id = ? OR ? IS NULL) ORDER BY id DESC",
-            (kind, user_id, user_id),
+            f"SELECT record FROM things WHERE kind = ? {of_user} ORDER BY id DESC",  # noqa: S608 - from the line above
+            values,
         )
         return [orjson.loads(row[0]) for row in rows]
+
+    def _add_identifications(self, user: User) -> None:
+        for email in user.emails:
+            self._connection.execute(
+                "INSERT INTO emails VALUES (?, ?, ?)",
+                (normalize_email(email.email_address), email.id, user.id),
+            )
+        for phone in user.phones:
+            self._connection.execute(
+                "INSERT INTO phones VALUES (?, ?, ?)", (phone.phone_number, phone.id, user.id)
+            )
+
+    def _remove_identifications(self, user_id: str) -> None:
+        self._connection.execute("DELETE FROM emails WHERE user_id = ?", (user_id,))
+        self._connection.execute("DELETE FROM phones WHERE user_id = ?", (user_id,))
 
     def _taken(self, user: User) -> str | None:
         for column in ("external_id", "username"):
@@ -315,6 +365,10 @@ class Store:
             address = normalize_email(email.email_address)
             if self._value("SELECT 1 FROM emails WHERE address = ? AND user_id <> ?", (address, user.id)):
                 return "email_address"
+        for phone in user.phones:
+            query = "SELECT 1 FROM phones WHERE number = ? AND user_id <> ?"
+            if self._value(query, (phone.phone_number, user.id)):
+                return "phone_number"
         return None
 
     def _count(self, change: int) -> None:

@@ -3,7 +3,8 @@
 from toolkit.sandbox.clerk import errors
 from toolkit.sandbox.clerk.frontend.visit import Record, Visit
 from toolkit.sandbox.clerk.resources import show_user
-from toolkit.sandbox.clerk.store import User, now_ms
+from toolkit.sandbox.clerk.sessions import status_of
+from toolkit.sandbox.clerk.store import Email, User, now_ms
 
 CODES = ("email_code", "reset_password_email_code")
 """Strategies that send a code by email."""
@@ -36,27 +37,22 @@ def show_session(visit: Visit, session: Record) -> Record:
     user = visit.instance.store.get(str(session["user_id"]))
     if user is None:
         raise errors.signed_out()
-    now = now_ms()
     verified = session.get("verified_at")
     moments: list[int | None] = (
         verified if isinstance(verified, list) else [int(str(session["created_at"])), None]
     )
+    now = now_ms()
     return {
-        "id": session["id"],
-        "object": "session",
-        "status": session["status"],
-        "expire_at": session["expire_at"],
-        "abandon_at": session["abandon_at"],
-        "last_active_at": session["last_active_at"],
-        "last_active_token": {"object": "token", "jwt": session_token(visit, session)},
-        "actor": None,
+        **show_session_base(visit, session),
         "last_active_organization_id": None,
-        "user": show_frontend_user(user),
+        "user": show_frontend_user(visit, user),
         "public_user_data": {
             "first_name": user.first_name,
             "last_name": user.last_name,
             "has_image": False,
-            "identifier": user.emails[0].email_address if user.emails else str(user.username),
+            "identifier": user.primary_email.email_address
+            if user.primary_email
+            else str(user.username or user.id),
             "user_id": user.id,
         },
         "factor_verification_age": [-1 if moment is None else (now - moment) // 60_000 for moment in moments],
@@ -65,9 +61,27 @@ def show_session(visit: Visit, session: Record) -> Record:
     }
 
 
-def show_frontend_user(user: User) -> Record:
+def show_session_base(visit: Visit, session: Record) -> Record:
+    """What every form of a session has."""
+    return {
+        "id": session["id"],
+        "object": "session",
+        "status": status_of(session),
+        "expire_at": session["expire_at"],
+        "abandon_at": session["abandon_at"],
+        "last_active_at": session["last_active_at"],
+        "last_active_token": {"object": "token", "jwt": session_token(visit, session)},
+        "actor": None,
+    }
+
+
+def show_frontend_user(visit: Visit, user: User) -> Record:
     """A user, as they see themselves."""
-    shown = {name: value for name, value in show_user(user).items() if name not in _PRIVATE}
+    shown = {
+        name: value
+        for name, value in show_user(user, visit.instance.settings).items()
+        if name not in _PRIVATE
+    }
     if shown["create_organizations_limit"] is None:
         del shown["create_organizations_limit"]
     return shown
@@ -114,31 +128,29 @@ def first_factors(user: User) -> list[Record]:
     if user.password_digest is not None:
         factors.append({"strategy": "password"})
     for email in user.emails:
-        to = {
-            "safe_identifier": mask(email.email_address),
-            "email_address_id": email.id,
-            "primary": email.id == user.primary_email_address_id,
-        }
-        factors += [{"strategy": strategy, **to} for strategy in CODES]
+        if email.identifies:
+            factors += [_by_email(user, email, strategy) for strategy in CODES]
     return factors
+
+
+def _by_email(user: User, email: Email, strategy: str) -> Record:
+    return {
+        "strategy": strategy,
+        "safe_identifier": mask(email.email_address),
+        "email_address_id": email.id,
+        "primary": email.id == user.primary_email_address_id,
+    }
 
 
 def second_factors(user: User, status: str) -> list[Record]:
     """How the user may go on, in a sign-in of that status."""
     if status == "needs_client_trust":
-        return [
-            {
-                "strategy": "email_code",
-                "safe_identifier": mask(email.email_address),
-                "email_address_id": email.id,
-                "primary": email.id == user.primary_email_address_id,
-            }
-            for email in user.emails
-            if email.id == user.primary_email_address_id
-        ]
+        return [_by_email(user, email, "email_code") for email in user.emails if email.identifies]
     factors: list[Record] = []
     if user.totp_secret is not None:
-        factors.append({"strategy": "totp", "default": True})
+        factors.append(
+            {"strategy": "totp", "default": not any(phone.default_second_factor for phone in user.phones)}
+        )
     factors += [
         {
             "strategy": "phone_code",

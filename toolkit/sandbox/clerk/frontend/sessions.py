@@ -2,42 +2,9 @@
 
 from toolkit.sandbox.clerk import errors
 from toolkit.sandbox.clerk.frontend.resources import session_token, show_client, show_session
-from toolkit.sandbox.clerk.frontend.visit import Record, Visit
-from toolkit.sandbox.clerk.instance import Instance
-from toolkit.sandbox.clerk.sessions import lives
-from toolkit.sandbox.clerk.store import new_id, now_ms
-
-_WEEK = 7 * 24 * 3600 * 1000
-_MONTH = 30 * 24 * 3600 * 1000
-
-
-def create(instance: Instance, client_id: str, user_id: str, *, second_factor: bool) -> Record:
-    """A session of a client."""
-    now = now_ms()
-    session: Record = {
-        "object": "session",
-        "id": new_id("sess"),
-        "user_id": user_id,
-        "client_id": client_id,
-        "status": "active",
-        "last_active_organization_id": None,
-        "last_active_at": now,
-        "actor": None,
-        "expire_at": now + _WEEK,
-        "abandon_at": now + _MONTH,
-        "created_at": now,
-        "updated_at": now,
-        "verified_at": [now, now if second_factor else None],
-    }
-    instance.store.put_thing("session", str(session["id"]), user_id, session)
-    return session
-
-
-def revoke_all(instance: Instance, user_id: str, but: str | None = None) -> None:
-    """End all sessions of a user, but for one."""
-    for session in instance.store.things_of("session", user_id):
-        if session["id"] != but:
-            set_status(instance, session, "revoked")
+from toolkit.sandbox.clerk.frontend.visit import ClientRecord, Record, Visit
+from toolkit.sandbox.clerk.sessions import keep, lives, set_status
+from toolkit.sandbox.clerk.store import now_ms
 
 
 async def get_client(visit: Visit) -> object:
@@ -45,14 +12,27 @@ async def get_client(visit: Visit) -> object:
     return show_client(visit)
 
 
+async def create_client(visit: Visit) -> object:
+    """POST and PUT /v1/client: a new client, whatever the token says."""
+    visit.client = None
+    visit.make_client()
+    visit.keep()
+    return show_client(visit)
+
+
+async def end_client(visit: Visit) -> object:
+    """DELETE /v1/client: its sessions end, and nobody knows its token any more."""
+    client = _sign_out(visit, "ended")
+    visit.instance.store.delete_thing("client", client.id)
+    visit.client = None
+    return None
+
+
 async def sign_out(visit: Visit) -> object:
-    """DELETE /v1/client/sessions."""
-    if visit.client is None:
-        raise errors.client_not_found()
-    for session in visit.sessions():
-        set_status(visit.instance, session, "removed")
-    visit.client.session_ids.clear()
-    visit.client.last_active_session_id = None
+    """DELETE /v1/client/sessions: the client stays, and with it who is known on it."""
+    client = _sign_out(visit, "removed")
+    client.session_ids.clear()
+    client.last_active_session_id = None
     visit.keep()
     return show_client(visit)
 
@@ -64,8 +44,10 @@ async def get_session(visit: Visit) -> object:
 
 async def touch_session(visit: Visit) -> object:
     """POST …/touch."""
-    session = {**find(visit), "last_active_at": now_ms()}
-    visit.instance.store.put_thing("session", str(session["id"]), str(session["user_id"]), session)
+    session = keep(visit.instance, {**find(visit), "last_active_at": now_ms()})
+    client = visit.make_client()
+    client.last_active_session_id = str(session["id"])
+    visit.keep()
     return show_session(visit, session)
 
 
@@ -82,6 +64,14 @@ async def end_session(visit: Visit) -> object:
 async def remove_session(visit: Visit) -> object:
     """POST …/remove."""
     return _end(visit, "removed")
+
+
+def _sign_out(visit: Visit, status: str) -> ClientRecord:
+    if visit.client is None:
+        raise errors.client_not_found()
+    for session in visit.sessions():
+        set_status(visit.instance, session, status)
+    return visit.client
 
 
 def _end(visit: Visit, status: str) -> object:
@@ -108,10 +98,3 @@ def find(visit: Visit) -> Record:
     if not lives(session):
         raise errors.signed_out()
     return session
-
-
-def set_status(instance: Instance, session: Record, status: str) -> Record:
-    """Change a session's status; the session as it is then."""
-    changed = {**session, "status": status, "updated_at": now_ms()}
-    instance.store.put_thing("session", str(session["id"]), str(session["user_id"]), changed)
-    return changed

@@ -1,15 +1,14 @@
 """Sign-ins: who one says one is, the first factor, the second, and the session at the end."""
 
-import asyncio
 from dataclasses import replace
 
 import jwt
 
-from toolkit.sandbox.clerk import errors, passwords
-from toolkit.sandbox.clerk.frontend import codes, sessions
+from toolkit.sandbox.clerk import errors, sessions
+from toolkit.sandbox.clerk.frontend import proofs
 from toolkit.sandbox.clerk.frontend.resources import CODES, show_sign_in
 from toolkit.sandbox.clerk.frontend.visit import Record, Visit, spend
-from toolkit.sandbox.clerk.store import Email, Phone, User, new_id, normalize_email, now_ms
+from toolkit.sandbox.clerk.store import User, new_id, normalize_email, now_ms
 
 _DAY = 24 * 3600 * 1000
 
@@ -19,22 +18,15 @@ async def create_sign_in(visit: Visit) -> object:
     spend(visit.instance, visit.call, "create_sign_in")
     if visit.instance.settings.single_session_mode and visit.sessions():
         raise errors.session_exists()
-    strategy = visit.form.get("strategy")
-    sign_in = _new_sign_in()
+    sign_in = _new_sign_in(visit)
+    strategy = visit.form.get("strategy") or ("password" if "password" in visit.form else None)
     if strategy == "ticket":
-        sign_in["user_id"] = _use_ticket(visit)
-        sign_in["first"] = _verification("verification_ticket", "ticket", "verified")
-        user = _user(visit, sign_in)
-        _refuse_banned(user)
-        _advance(visit, sign_in, user)
-    elif "identifier" in visit.form:
+        _use_ticket(visit, sign_in)
+    elif strategy in ("password", *CODES) or "identifier" in visit.form:
         user = _identify(visit, sign_in)
-        if strategy == "password":
-            await _check_password(visit, sign_in, user, visit.text("password"))
-        elif strategy in CODES:
-            _send_code(visit, sign_in, "first", user.emails[0].email_address, str(strategy))
-    else:
-        sign_in["status"] = "needs_identifier"
+        await _begin(visit, sign_in, user, strategy)
+    elif strategy is not None:
+        raise errors.value_invalid("strategy", strategy)
     return _keep(visit, sign_in)
 
 
@@ -45,70 +37,56 @@ async def get_sign_in(visit: Visit) -> object:
 
 async def prepare_first_factor(visit: Visit) -> object:
     """POST …/prepare_first_factor."""
-    sign_in = _find(visit, "needs_first_factor")
-    strategy, user = visit.text("strategy"), _user(visit, sign_in)
+    sign_in, user = _find_open(visit, "needs_first_factor")
+    strategy = visit.text("strategy")
     if strategy not in CODES:
         raise errors.value_invalid("strategy", strategy)
-    _send_code(visit, sign_in, "first", _email(user, visit).email_address, strategy)
+    _send_email(visit, sign_in, "first", user, strategy)
     return _keep(visit, sign_in)
 
 
 async def attempt_first_factor(visit: Visit) -> object:
     """POST …/attempt_first_factor."""
     spend(visit.instance, visit.call, "attempt")
-    sign_in = _find(visit, "needs_first_factor")
-    strategy, user = visit.text("strategy"), _user(visit, sign_in)
-    if strategy == "password":
-        await _check_password(visit, sign_in, user, visit.text("password"))
+    if visit.form.get("strategy") == "ticket":
+        sign_in = _find(visit, "needs_identifier", "needs_first_factor")
+        _use_ticket(visit, sign_in)
         return _keep(visit, sign_in)
-    if strategy not in CODES:
-        raise errors.value_invalid("strategy", strategy)
-    refuse_locked(user)
-    _check_code(visit, sign_in, "first", strategy, user)
-    if strategy == "reset_password_email_code":
-        sign_in["status"] = "needs_new_password"
+    sign_in, user = _find_open(visit, "needs_first_factor")
+    strategy = visit.text("strategy")
+    if strategy == "password":
+        await _try_password(visit, sign_in, user)
+    elif strategy in CODES:
+        user = _try_code(visit, sign_in, "first", strategy, user)
+        if strategy == "reset_password_email_code":
+            sign_in["status"] = "needs_new_password"
+        else:
+            _advance(visit, sign_in, user)
     else:
-        _refuse_banned(user)
-        _advance(visit, sign_in, user)
+        raise errors.value_invalid("strategy", strategy)
     return _keep(visit, sign_in)
 
 
 async def reset_password(visit: Visit) -> object:
     """POST …/reset_password."""
-    sign_in = _find(visit, "needs_new_password")
-    password = visit.text("password")
-    passwords.check_password(password)
-    digest = await asyncio.to_thread(passwords.hash_password, password)
-    user = _user(visit, sign_in)
-    user = replace(
-        user,
-        password_digest=digest,
-        password_hasher=passwords.OWN_HASHER,
-        password_last_updated_at=now_ms(),
-        password_compromised=False,
-    )
-    visit.instance.store.save(user)
+    spend(visit.instance, visit.call, "attempt")
+    sign_in, user = _find_open(visit, "needs_new_password")
+    user = await proofs.set_password(visit, user, visit.text("password"))
     if visit.form.get("sign_out_of_other_sessions") == "true":
         sessions.revoke_all(visit.instance, user.id)
-    _refuse_banned(user)
     _advance(visit, sign_in, user)
     return _keep(visit, sign_in)
 
 
 async def prepare_second_factor(visit: Visit) -> object:
     """POST …/prepare_second_factor."""
-    sign_in = _find(visit, "needs_second_factor", "needs_client_trust")
-    strategy, user = visit.text("strategy"), _user(visit, sign_in)
-    if strategy == "email_code" and sign_in["status"] == "needs_client_trust":
-        _send_code(visit, sign_in, "second", _email(user, visit).email_address, strategy)
-    elif strategy == "phone_code" and sign_in["status"] == "needs_second_factor":
-        _send_code(
-            visit,
-            sign_in,
-            "second",
-            find_phone(user, visit.form.get("phone_number_id")).phone_number,
-            strategy,
-        )
+    sign_in, user = _find_open(visit, "needs_second_factor", "needs_client_trust")
+    strategy, trusting = visit.text("strategy"), sign_in["status"] == "needs_client_trust"
+    if strategy == "email_code" and trusting:
+        _send_email(visit, sign_in, "second", user, strategy)
+    elif strategy == "phone_code" and not trusting:
+        phone = proofs.find_phone(visit, user)
+        proofs.send_code(visit, sign_in, "second", phone.phone_number, strategy)
     else:
         raise errors.strategy_invalid()
     return _keep(visit, sign_in)
@@ -117,34 +95,31 @@ async def prepare_second_factor(visit: Visit) -> object:
 async def attempt_second_factor(visit: Visit) -> object:
     """POST …/attempt_second_factor."""
     spend(visit.instance, visit.call, "attempt")
-    sign_in = _find(visit, "needs_second_factor", "needs_client_trust")
-    strategy, code, user = visit.text("strategy"), visit.text("code"), _user(visit, sign_in)
-    refuse_locked(user)
-    wanted = "email_code" if sign_in["status"] == "needs_client_trust" else "phone_code"
-    if strategy == wanted:
-        _check_code(visit, sign_in, "second", strategy, user)
-    elif sign_in["status"] == "needs_second_factor" and await check_own_code(visit, user, strategy, code):
-        sign_in["second"] = _verification(f"verification_{strategy}", strategy, "verified")
+    sign_in, user = _find_open(visit, "needs_second_factor", "needs_client_trust")
+    strategy, trusting = visit.text("strategy"), sign_in["status"] == "needs_client_trust"
+    if strategy == ("email_code" if trusting else "phone_code"):
+        _try_code(visit, sign_in, "second", strategy, user)
+    elif strategy in proofs.STRATEGIES and not trusting:
+        await proofs.use_own_code(visit, sign_in, strategy, user)
     else:
         raise errors.strategy_invalid()
-    user = _user(visit, sign_in)
-    _refuse_banned(user)
-    _complete(visit, sign_in, user)
+    _complete(visit, sign_in, proofs.reread(visit, user))
     return _keep(visit, sign_in)
 
 
-def _new_sign_in() -> Record:
+def _new_sign_in(visit: Visit) -> Record:
     return {
         "id": new_id("sia"),
-        "status": "needs_first_factor",
+        "status": "needs_identifier",
         "user_id": None,
         "identifier": None,
+        "identification_id": None,
         "first": None,
         "second": None,
         "code": None,
         "created_session_id": None,
         "abandon_at": now_ms() + _DAY,
-        "client_trust_state": None,
+        "client_trust_state": "pending" if visit.instance.settings.client_trust else None,
     }
 
 
@@ -170,129 +145,90 @@ def _find(visit: Visit, *statuses: str) -> Record:
         if done is None or done["client_id"] != visit.client.id:
             raise errors.not_found(f"No sign in was found with id {wanted}")
         sign_in = {name: value for name, value in done.items() if name != "client_id"}
-    if int(str(sign_in["abandon_at"])) < now_ms() and sign_in["status"] != "complete":
+    if int(str(sign_in["abandon_at"])) <= now_ms() and sign_in["status"] != "complete":
         sign_in = {**sign_in, "status": "abandoned"}
     if statuses and sign_in["status"] not in statuses:
         raise errors.client_state_invalid()
     return dict(sign_in)
 
 
-def _identify(visit: Visit, sign_in: Record) -> User:
-    identifier = visit.text("identifier")
-    users = visit.instance.store.find(
-        "id IN (SELECT user_id FROM emails WHERE address = ?)", (normalize_email(identifier),), "id", 1, 0
-    )
-    if not users:
-        raise errors.identifier_not_found()
-    sign_in["identifier"], sign_in["user_id"] = identifier, users[0].id
-    return users[0]
-
-
-def _user(visit: Visit, sign_in: Record) -> User:
+def _find_open(visit: Visit, *statuses: str) -> tuple[Record, User]:
+    """As `_find`, with the user. Raises Refusal."""
+    sign_in = _find(visit, *statuses)
     user = visit.instance.store.get(str(sign_in["user_id"]))
     if user is None:
         raise errors.identifier_not_found()
+    return sign_in, user
+
+
+def _identify(visit: Visit, sign_in: Record) -> User:
+    identifier = visit.text("identifier")
+    user = visit.instance.store.with_email(identifier)
+    email = next(
+        (
+            email
+            for email in (user.emails if user is not None else ())
+            if email.identifies and normalize_email(email.email_address) == normalize_email(identifier)
+        ),
+        None,
+    )
+    if user is None or email is None:
+        raise errors.identifier_not_found()
+    sign_in["identifier"], sign_in["identification_id"] = identifier, email.id
+    _name(visit, sign_in, user)
     return user
 
 
-def find_phone(user: User, wanted: str | None) -> Phone:
-    """One of the user's numbers that serve as second factor. Raises Refusal."""
-    for phone in user.phones:
-        if phone.is_second_factor and wanted in (None, phone.id):
-            return phone
-    raise errors.value_invalid("phone_number_id", wanted)
+def _name(visit: Visit, sign_in: Record, user: User) -> None:
+    """Note who it is that wants to sign in. Raises Refusal when they are signed in already."""
+    if any(session["user_id"] == user.id for session in visit.sessions()):
+        raise errors.already_signed_in()
+    sign_in["user_id"], sign_in["status"] = user.id, "needs_first_factor"
+    if visit.instance.settings.client_trust:
+        known = visit.client is not None and user.id in visit.client.known_users
+        sign_in["client_trust_state"] = "known" if known else "new"
 
 
-def _email(user: User, visit: Visit) -> Email:
-    wanted = visit.form.get("email_address_id")
-    for email in user.emails:
-        if wanted in (None, email.id):
-            return email
-    raise errors.value_invalid("email_address_id", wanted)
+async def _begin(visit: Visit, sign_in: Record, user: User, strategy: str | None) -> None:
+    """Do what the strategy wants of a sign-in with an identifier; nothing yet without one."""
+    if strategy == "password":
+        await _try_password(visit, sign_in, user)
+    elif strategy in CODES:
+        _send_email(visit, sign_in, "first", user, str(strategy))
+    elif strategy is not None:
+        raise errors.value_invalid("strategy", strategy)
 
 
-async def _check_password(visit: Visit, sign_in: Record, user: User, password: str) -> None:
-    refuse_locked(user)
-    if user.password_digest is None or user.password_hasher is None:
-        raise errors.strategy_for_user_invalid()
-    right = await asyncio.to_thread(passwords.verify, user.password_digest, user.password_hasher, password)
-    user = _user(visit, sign_in)  # it may have changed meanwhile
-    if not right:
-        count_failure(visit, user)
-        raise errors.password_incorrect()
-    _refuse_banned(user)
-    sign_in["first"] = _verification("verification_password", "password", "verified")
-    if user.password_compromised:
-        sign_in["status"] = "needs_new_password"
-    else:
-        _advance(visit, sign_in, user)
+def _send_email(visit: Visit, sign_in: Record, factor: str, user: User, strategy: str) -> None:
+    email = proofs.find_email(visit, user, sign_in["identification_id"])
+    proofs.send_code(visit, sign_in, factor, email.email_address, strategy)
 
 
-def _advance(visit: Visit, sign_in: Record, user: User) -> None:
-    """After the first factor: the second, the client's trust, or the session."""
-    client = visit.make_client()
-    by_password = isinstance(sign_in["first"], dict) and sign_in["first"]["strategy"] == "password"
-    if user.has_second_factor:
-        sign_in["status"] = "needs_second_factor"
-    elif (
-        visit.instance.settings.client_trust
-        and by_password
-        and user.id not in client.known_users
-        and not user.bypass_client_trust
-    ):
-        sign_in["status"], sign_in["client_trust_state"] = "needs_client_trust", "new"
-    else:
-        _complete(visit, sign_in, user)
+def _try_code(visit: Visit, sign_in: Record, factor: str, strategy: str, user: User) -> User:
+    try:
+        return proofs.check_code(visit, sign_in, factor, strategy, user)
+    except errors.Refusal:
+        _keep(visit, sign_in)  # with the attempt that it took
+        raise
 
 
-def _complete(visit: Visit, sign_in: Record, user: User) -> None:
-    client = visit.make_client()
-    swapped = visit.instance.settings.sign_in_as
-    if swapped is not None:
-        user = visit.instance.store.get(swapped) or user
-    session = sessions.create(visit.instance, client.id, user.id, second_factor=sign_in["second"] is not None)
-    client.session_ids.append(str(session["id"]))
-    client.last_active_session_id = str(session["id"])
-    if user.id not in client.known_users:
-        client.known_users.append(user.id)
-    if isinstance(sign_in["first"], dict):
-        client.last_strategy = str(sign_in["first"]["strategy"])
-    sign_in["status"], sign_in["created_session_id"] = "complete", session["id"]
-    fresh = visit.instance.store.get(user.id)
-    if fresh is not None:
-        now = now_ms()
-        visit.instance.store.save(replace(fresh, failed_attempts=0, last_sign_in_at=now, last_active_at=now))
+async def _try_password(visit: Visit, sign_in: Record, user: User) -> None:
+    user = await proofs.check_password(visit, user, visit.text("password"))
+    if user.password_compromised and visit.instance.settings.compromised_sign_in == "refused":
+        raise errors.password_compromised()
+    sign_in["first"] = proofs.verified("verification_password", "password")
+    _advance(visit, sign_in, user)
 
 
-def count_failure(visit: Visit, user: User) -> None:
-    """Count a wrong password or code; too many lock the user."""
-    settings, failures = visit.instance.settings, user.failed_attempts + 1
-    locked_until = (
-        now_ms() + settings.lockout_seconds * 1000 if failures >= settings.lockout_attempts else None
-    )
-    visit.instance.store.save(
-        replace(
-            user,
-            failed_attempts=failures,
-            locked=user.locked or locked_until is not None,
-            locked_until=locked_until or user.locked_until,
-        )
-    )
+def _use_ticket(visit: Visit, sign_in: Record) -> None:
+    """Sign in by a sign-in token, which is used up. Raises Refusal."""
+    user = _spend_ticket(visit)
+    _name(visit, sign_in, user)
+    sign_in["first"] = proofs.verified("verification_ticket", "ticket")
+    _advance(visit, sign_in, user)
 
 
-def refuse_locked(user: User) -> None:
-    """Raises Refusal for a user who is locked out."""
-    if user.is_locked:
-        raise errors.user_locked(user.lockout_seconds)
-
-
-def _refuse_banned(user: User) -> None:
-    if user.banned:
-        raise errors.user_banned()
-
-
-def _use_ticket(visit: Visit) -> str:
-    """The user whose sign-in token it is; it is used up."""
+def _spend_ticket(visit: Visit) -> User:
     try:
         claims = visit.instance.signing_key.verify(visit.text("ticket"))
     except jwt.ExpiredSignatureError:
@@ -300,67 +236,49 @@ def _use_ticket(visit: Visit) -> str:
     except jwt.InvalidTokenError:
         raise errors.ticket_invalid() from None
     kept = visit.instance.store.get_thing("sign_in_token", str(claims.get("sid")))
-    if kept is None:
+    user = visit.instance.store.get(str(kept["user_id"])) if kept is not None else None
+    if kept is None or user is None:
         raise errors.ticket_invalid()
     if kept["status"] != "pending":
-        raise errors.ticket_used()
+        raise errors.ticket_revoked() if kept["status"] == "revoked" else errors.ticket_used()
     kept.update(status="accepted", updated_at=now_ms())
-    visit.instance.store.put_thing("sign_in_token", str(kept["id"]), str(kept["user_id"]), kept)
-    return str(kept["user_id"])
+    visit.instance.store.put_thing("sign_in_token", str(kept["id"]), user.id, kept)
+    return user
 
 
-def _send_code(visit: Visit, sign_in: Record, factor: str, to: str, strategy: str) -> None:
-    kept = codes.send(visit.instance, to, strategy)
-    sign_in["code"] = {**kept, "factor": factor}
-    sign_in[factor] = codes.show(kept)
+def _advance(visit: Visit, sign_in: Record, user: User) -> None:
+    """After the first factor: a new password, the second factor, the client's trust, or the session."""
+    if user.banned:
+        raise errors.user_banned()
+    first = sign_in["first"]
+    by_password = isinstance(first, dict) and first["strategy"] == "password"
+    if user.password_compromised:
+        sign_in["status"] = "needs_new_password"
+    elif user.has_second_factor:
+        sign_in["status"] = "needs_second_factor"
+    elif sign_in["client_trust_state"] == "new" and by_password and not user.bypass_client_trust:
+        sign_in["status"] = "needs_client_trust"
+    else:
+        _complete(visit, sign_in, user)
 
 
-def _check_code(visit: Visit, sign_in: Record, factor: str, strategy: str, user: User) -> None:
-    kept = sign_in["code"]
-    if not isinstance(kept, dict) or kept["factor"] != factor:
-        raise errors.verification_missing()
-    if not codes.matches(kept, strategy, visit.text("code")):
-        sign_in[factor] = codes.show(kept)
-        count_failure(visit, user)
-        _keep(visit, sign_in)
-        raise errors.code_incorrect()
-    sign_in["code"], sign_in[factor] = None, codes.show(kept, verified=True)
-
-
-async def check_own_code(visit: Visit, user: User, strategy: str, code: str) -> bool:
-    """Spend an authenticator's code or a backup code; false when the user has no such thing. Raises Refusal."""
-    if strategy == "totp" and user.totp_secret is not None:
-        step = passwords.totp_step(user.totp_secret, code, now_ms() / 1000)
-        if step is None or step <= user.totp_last_step:
-            count_failure(visit, user)
-            raise errors.code_incorrect()
-        visit.instance.store.save(replace(user, totp_last_step=step))
-        return True
-    if strategy == "backup_code" and user.backup_codes:
-        await _use_backup_code(visit, user, code)
-        return True
-    return False
-
-
-async def _use_backup_code(visit: Visit, user: User, code: str) -> None:
-    for stored in user.backup_codes:
-        if await asyncio.to_thread(passwords.backup_code_matches, stored, code):
-            fresh = visit.instance.store.get(user.id)
-            if fresh is not None and stored in fresh.backup_codes:
-                left = [other for other in fresh.backup_codes if other != stored]
-                visit.instance.store.save(replace(fresh, backup_codes=left))
-                return
-    count_failure(visit, user)
-    raise errors.code_incorrect()
-
-
-def _verification(
-    kind: str, strategy: str, status: str, *, attempts: int | None = None, expire_at: int | None = None
-) -> Record:
-    return {
-        "object": kind,
-        "status": status,
-        "strategy": strategy,
-        "attempts": attempts,
-        "expire_at": expire_at,
-    }
+def _complete(visit: Visit, sign_in: Record, user: User) -> None:
+    if user.banned:
+        raise errors.user_banned()
+    swapped = visit.instance.settings.sign_in_as
+    if swapped is not None:
+        user = visit.instance.store.get(swapped) or user
+    client, now = visit.make_client(), now_ms()
+    second = isinstance(sign_in["second"], dict) and user.has_second_factor
+    session = sessions.create(visit.instance, client.id, user.id, second_factor=second)
+    client.session_ids.append(str(session["id"]))
+    client.last_active_session_id = str(session["id"])
+    if user.id not in client.known_users:
+        client.known_users.append(user.id)
+    if isinstance(sign_in["first"], dict):
+        client.last_strategy = str(sign_in["first"]["strategy"])
+    sign_in["status"], sign_in["created_session_id"] = "complete", session["id"]
+    user = proofs.reread(visit, user)
+    visit.instance.store.save(
+        replace(user, failed_attempts=0, locked=user.is_locked, last_sign_in_at=now, last_active_at=now)
+    )

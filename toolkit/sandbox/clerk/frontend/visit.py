@@ -17,7 +17,7 @@ from toolkit.sandbox.clerk.store import new_id, now_ms
 
 WINDOW = 10.0
 """Seconds over which requests of an address are counted."""
-MOST = {"create_sign_in": 5, "attempt": 3}
+MOST = {"create_sign_in": 5, "attempt": 3, "verification": 3}
 """Requests of an address in WINDOW (https://clerk.com/docs/guides/how-clerk-works/system-limits)."""
 
 FORM = "application/x-www-form-urlencoded"

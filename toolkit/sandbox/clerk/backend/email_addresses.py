@@ -1,11 +1,11 @@
 """Email addresses, in the Backend API."""
 
 from toolkit.sandbox.clerk import errors
+from toolkit.sandbox.clerk.backend.users import find_user
 from toolkit.sandbox.clerk.instance import Answer, Call, Instance
-from toolkit.sandbox.clerk.parameters import Body
+from toolkit.sandbox.clerk.parameters import Body, check_email
 from toolkit.sandbox.clerk.resources import show_email
 from toolkit.sandbox.clerk.store import Email, User, new_id, normalize_email, now_ms
-from toolkit.sandbox.clerk.users import check_email, find_user
 
 _CREATE = frozenset(
     {"user_id", "email_address", "verified", "primary", "notify_primary_email_address_changed"}

@@ -4,7 +4,6 @@ import re
 import secrets
 
 from toolkit.sandbox.clerk import errors
-from toolkit.sandbox.clerk.frontend.visit import Record
 from toolkit.sandbox.clerk.instance import Instance
 from toolkit.sandbox.clerk.store import now_ms
 
@@ -12,7 +11,10 @@ LIFE_MS = 10 * 60 * 1000
 MOST_ATTEMPTS = 3
 """Wrong codes before the verification fails."""
 TEST_CODE = "424242"
+"""https://clerk.com/docs/guides/development/testing/test-emails-and-phones"""
 _TEST_NUMBER = re.compile(r"\+1\d{3}55501\d\d")
+
+Record = dict[str, object]
 
 
 def send(instance: Instance, to: str, strategy: str) -> Record:
@@ -23,14 +25,14 @@ def send(instance: Instance, to: str, strategy: str) -> Record:
     code = TEST_CODE if test else f"{secrets.randbelow(1_000_000):06}"
     if not test:
         instance.send("sms" if strategy == "phone_code" else "email", to, strategy, code)
-    return {"strategy": strategy, "value": code, "expire_at": now_ms() + LIFE_MS, "attempts": 0}
+    return {"strategy": strategy, "value": code, "to": to, "expire_at": now_ms() + LIFE_MS, "attempts": 0}
 
 
 def matches(kept: object, strategy: str, code: str) -> bool:
     """Whether it is the code; a wrong one is counted in what is kept. Raises Refusal when none can be right."""
     if not isinstance(kept, dict) or kept["strategy"] != strategy:
         raise errors.verification_missing()
-    if kept["expire_at"] < now_ms():
+    if kept["expire_at"] <= now_ms():
         raise errors.verification_expired()
     if kept["attempts"] >= MOST_ATTEMPTS:
         raise errors.verification_failed()
@@ -49,7 +51,7 @@ def show(kept: object, *, verified: bool = False) -> Record | None:
         status = "verified"
     elif kept["attempts"] >= MOST_ATTEMPTS:
         status = "failed"
-    elif kept["expire_at"] < now_ms():
+    elif kept["expire_at"] <= now_ms():
         status = "expired"
     return {
         "object": "verification_otp",

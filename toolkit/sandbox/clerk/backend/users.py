@@ -1,21 +1,17 @@
 """Users, in the Backend API."""
 
 import asyncio
-import re
 from dataclasses import replace
 
 from toolkit.sandbox.clerk import errors, passwords
+from toolkit.sandbox.clerk.backend.queries import read_filters, read_page
 from toolkit.sandbox.clerk.instance import Answer, Call, Instance
-from toolkit.sandbox.clerk.parameters import MOST_CHARACTERS, Body
-from toolkit.sandbox.clerk.queries import read_filters, read_page
+from toolkit.sandbox.clerk.parameters import Body, check_email
 from toolkit.sandbox.clerk.resources import show_user
+from toolkit.sandbox.clerk.sessions import revoke_all
 from toolkit.sandbox.clerk.settings import Settings
 from toolkit.sandbox.clerk.store import Email, User, new_id, normalize_email, now_ms
 
-_EMAIL = re.compile(
-    r"[^\s@\"(),:;<>\[\\\]]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_](?:[\w-]{0,61}[^\W_])?"
-)
-"""An address as web forms take it: no quotes, a domain with a dot in it; letters of any script."""
 _COMMON = (
     *("external_id", "first_name", "last_name", "locale", "username", "password", "password_digest"),
     *("password_hasher", "skip_password_checks", "totp_secret", "backup_codes", "delete_self_enabled"),
@@ -65,7 +61,7 @@ async def create_user(instance: Instance, call: Call) -> Answer:
     taken = instance.store.add(user)
     if taken:
         raise errors.exists(taken)
-    return Answer(show_user(user))
+    return Answer(show_user(user, instance.settings))
 
 
 async def list_users(instance: Instance, call: Call) -> Answer:
@@ -75,7 +71,7 @@ async def list_users(instance: Instance, call: Call) -> Answer:
     users = instance.store.find(
         f"{where} AND {page.where}", (*values, *page.values), page.order, page.limit, page.offset
     )
-    return Answer([show_user(user) for user in users])
+    return Answer([show_user(user, instance.settings) for user in users])
 
 
 async def count_users(instance: Instance, call: Call) -> Answer:
@@ -86,7 +82,7 @@ async def count_users(instance: Instance, call: Call) -> Answer:
 
 async def get_user(instance: Instance, call: Call) -> Answer:
     """GET /v1/users/{user_id}."""
-    return Answer(show_user(find_user(instance, call)))
+    return Answer(show_user(find_user(instance, call), instance.settings))
 
 
 async def update_user(instance: Instance, call: Call) -> Answer:
@@ -104,7 +100,7 @@ async def update_user(instance: Instance, call: Call) -> Answer:
     _set_password(user, password, now)
     answer = _save(instance, user)
     if body.flag("sign_out_of_other_sessions"):
-        _revoke_sessions(instance, user)
+        revoke_all(instance, user.id)
     return answer
 
 
@@ -140,7 +136,8 @@ async def unban_user(instance: Instance, call: Call) -> Answer:
 
 async def lock_user(instance: Instance, call: Call) -> Answer:
     """POST /v1/users/{user_id}/lock."""
-    return _save(instance, replace(find_user(instance, call), locked=True))
+    until = now_ms() + instance.settings.lockout_seconds * 1000
+    return _save(instance, replace(find_user(instance, call), locked=True, locked_until=until))
 
 
 async def unlock_user(instance: Instance, call: Call) -> Answer:
@@ -168,6 +165,20 @@ async def remove_password(instance: Instance, call: Call) -> Answer:
     if user.password_digest is None:
         raise errors.no_password_set()
     return _save(instance, replace(user, password_digest=None, password_hasher=None))
+
+
+async def set_password_compromised(instance: Instance, call: Call) -> Answer:
+    """POST /v1/users/{user_id}/password/set_compromised."""
+    body = Body(call.body, {"revoke_all_sessions"})
+    user = find_user(instance, call)
+    if body.flag("revoke_all_sessions"):
+        revoke_all(instance, user.id)
+    return _save(instance, replace(user, password_compromised=True))
+
+
+async def unset_password_compromised(instance: Instance, call: Call) -> Answer:
+    """POST /v1/users/{user_id}/password/unset_compromised."""
+    return _save(instance, replace(find_user(instance, call), password_compromised=False))
 
 
 async def verify_totp(instance: Instance, call: Call) -> Answer:
@@ -198,8 +209,11 @@ def _use_up(instance: Instance, user: User, backup_code: str) -> None:
 
 async def disable_mfa(instance: Instance, call: Call) -> Answer:
     """DELETE /v1/users/{user_id}/mfa."""
-    user = find_user(instance, call)
-    _save(instance, replace(user, totp_secret=None, backup_codes=[], mfa_disabled_at=now_ms()))
+    user = replace(find_user(instance, call), totp_secret=None, backup_codes=[])
+    for phone in user.phones:
+        phone.reserved_for_second_factor = False
+    user.settle_second_factors()
+    _save(instance, user)
     return Answer({"user_id": user.id})
 
 
@@ -208,7 +222,9 @@ async def delete_totp(instance: Instance, call: Call) -> Answer:
     user = find_user(instance, call)
     if user.totp_secret is None:
         raise errors.not_found()
-    _save(instance, replace(user, totp_secret=None, mfa_disabled_at=now_ms()))
+    user = replace(user, totp_secret=None)
+    user.settle_second_factors()
+    _save(instance, user)
     return Answer({"user_id": user.id})
 
 
@@ -229,18 +245,12 @@ def find_user(instance: Instance, call: Call) -> User:
     return user
 
 
-def check_email(address: str, param: str) -> None:
-    """Raises Refusal when it is not an email address."""
-    if len(address) > MOST_CHARACTERS or not _EMAIL.fullmatch(address.strip()):
-        raise errors.email_invalid(param)
-
-
 def _save(instance: Instance, user: User) -> Answer:
     user.updated_at = now_ms()
     taken = instance.store.save(user)
     if taken:
         raise errors.exists(taken)
-    return Answer(show_user(user))
+    return Answer(show_user(user, instance.settings))
 
 
 def _set_ban(instance: Instance, call: Call, *, banned: bool) -> Answer:
@@ -248,14 +258,8 @@ def _set_ban(instance: Instance, call: Call, *, banned: bool) -> Answer:
         raise errors.plan_unsupported()
     user = find_user(instance, call)
     if banned:
-        _revoke_sessions(instance, user)
+        revoke_all(instance, user.id)
     return _save(instance, replace(user, banned=banned))
-
-
-def _revoke_sessions(instance: Instance, user: User) -> None:
-    for session in instance.store.things_of("session", user.id):
-        revoked = {**session, "status": "revoked", "updated_at": now_ms()}
-        instance.store.put_thing("session", str(session["id"]), user.id, revoked)
 
 
 def _emails(instance: Instance, body: Body, now: int) -> list[Email]:

@@ -135,11 +135,13 @@ def _list_condition(name: str, values: list[str]) -> Condition:
         addresses = tuple(normalize_email(value) for value in values)
         where = f"id IN (SELECT user_id FROM emails WHERE address IN ({_places(addresses)}))"  # noqa: S608
         return where, addresses
+    if name == "phone_number":
+        return f"id IN (SELECT user_id FROM phones WHERE number IN ({_places(values)}))", tuple(values)  # noqa: S608
     if name == "username":
         return f"username IN ({_places(values)})", tuple(values)
     if name in ("external_id", "user_id"):
         return _signed_condition("id" if name == "user_id" else "external_id", values)
-    return "0", ()  # nobody has a phone number, a wallet or an organization here
+    return "0", ()  # nobody has a wallet or an organization here
 
 
 def _signed_condition(column: str, values: list[str]) -> Condition:
@@ -166,6 +168,11 @@ def _text_condition(name: str, value: str) -> Condition:
     )
     if name == "email_address_query":
         return email, (pattern,)
+    if name == "phone_number_query":
+        return (
+            "EXISTS (SELECT 1 FROM phones AS p WHERE p.user_id = users.id AND p.number LIKE ? ESCAPE '\\')",
+            (pattern,),
+        )
     if name == "username_query":
         return username, (pattern,)
     if name == "name_query":

@@ -1,0 +1,1 @@
+"""The Backend API: what an application's server asks, with the secret key."""
