@@ -90,7 +90,8 @@ def test_a_sandbox_on_the_command_line(folder: Path) -> None:
     assert state.variables().items() <= exported.items()
     assert set(state.variables()) == {
         *("DATABASE_URL", "CLERK_SECRET_KEY", "CLERK_PUBLISHABLE_KEY"),
-        *("CLERK_API_URL", "CLERK_FRONTEND_API_URL", "AX_TOTP_KEY"),
+        *("CLERK_API_URL", "CLERK_FRONTEND_API_URL", "CLERK_PROXY_URL", "AX_TOTP_KEY"),
+        "AX_CLIENT_TOKEN_KEY",
     }
 
     status = toolkit_here("status")

@@ -1,0 +1,88 @@
+"""The API says what it is, and answers whatever comes."""
+
+from typing import Any
+
+import jsonschema
+import pytest
+
+from bff.problems import KINDS
+from tests.integration.bff.conftest import World, code_now, wrong_code
+
+
+async def test_what_is_answered_is_what_is_described(world: World) -> None:
+    await world.legacy(totp=True)
+    await world.migrated()
+    bff = await world.bff()
+    description: dict[str, Any] = (await bff.call("GET", "/openapi.json")).content
+    token = await bff.token("clerk@example.com")
+    first = await bff.login("legacy@example.com")
+    challenge = first.content["challenge"]["id"]
+    exchanges = [
+        ("post", "/auth/login", first),
+        ("post", "/auth/login", await bff.login("clerk@example.com")),
+        ("post", "/auth/login", await bff.login("clerk@example.com", "wrong")),
+        ("post", "/auth/login", await bff.call("POST", "/auth/login", {"email": 1})),
+        ("post", "/auth/login/second-factor", await bff.finish(challenge, wrong_code())),
+        ("post", "/auth/login/second-factor", await bff.finish(challenge, code_now())),
+        ("get", "/auth/session", await bff.call("GET", "/auth/session", token=token)),
+        ("get", "/auth/session", await bff.call("GET", "/auth/session")),
+        ("get", "/auth/sessions", await bff.call("GET", "/auth/sessions", token=token)),
+        ("get", "/me", await bff.call("GET", "/me", token=token)),
+        ("get", "/healthz", await bff.call("GET", "/healthz")),
+        ("get", "/readyz", await bff.call("GET", "/readyz")),
+    ]
+    for method, path, reply in exchanges:
+        answers = description["paths"][path][method]["responses"]
+        content = answers[str(reply.status)]["content"]
+        kind = reply.headers["Content-Type"].partition(";")[0]
+        schema = {**content[kind]["schema"], "components": description["components"]}
+        jsonschema.validate(reply.content, schema)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"", {}, 415),
+        (b"x", {"Content-Type": "application/json"}, 400),
+        (b"[]", {"Content-Type": "application/json"}, 400),
+        (b'{"email": "a\\u0000b", "password": "x"}', {"Content-Type": "application/json"}, 400),
+        (b'{"email": "\\ud800", "password": "x"}', {"Content-Type": "application/json"}, 400),
+        (b'{"email": "a", "password": "x", "more": 1}', {"Content-Type": "application/json"}, 400),
+        (b'{"email": "a", "password": ""}', {"Content-Type": "application/json"}, 400),
+        (b"x" * 20_000, {"Content-Type": "application/json"}, 413),
+        (
+            b'{"email": "a", "password": "x"}',
+            {"Content-Type": "application/json", "User-Agent": "\udcff"},
+            401,
+        ),
+    ],
+)
+async def test_bodies_that_are_none(world: World, body: bytes, headers: dict[str, str], status: int) -> None:
+    import aiohttp
+
+    bff = await world.bff()
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{bff.url}/auth/login", data=body, headers={"Content-Type": "text/plain", **headers}
+        ) as answer,
+    ):
+        content = await answer.json(content_type="application/problem+json")
+    assert answer.status == status, content
+    assert content["code"] in KINDS
+
+
+async def test_other_paths_and_methods(world: World) -> None:
+    bff = await world.bff()
+    assert (await bff.call("GET", "/nowhere")).code == "not_found"
+    reply = await bff.call("PUT", "/auth/login", {})
+    assert (reply.code, reply.headers["Allow"]) == ("method_not_allowed", "POST")
+
+
+async def test_an_address_that_is_only_claimed_is_not_believed(world: World) -> None:
+    world.login["per_address"] = {"attempts": 3, "seconds": 600}
+    bff = await world.bff()
+    codes = [
+        (await bff.login(f"{n}@example.com", address=f"192.0.2.{n}, 198.51.100.1")).code for n in range(4)
+    ]
+    assert codes == ["credentials_invalid"] * 3 + ["too_many_attempts"]
