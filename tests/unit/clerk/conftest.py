@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 import orjson
 import pytest
@@ -44,7 +45,7 @@ class Recorder:
                 request.method,
                 request.raw_path,
                 CIMultiDict(request.headers),
-                orjson.loads(content) if content else None,
+                _decode(request.content_type, content),
                 request.transport.get_extra_info("peername"),
             )
         )
@@ -57,6 +58,15 @@ class Recorder:
         """The one request that came."""
         assert len(self.requests) == 1
         return self.requests[0]
+
+
+def _decode(content_type: str, content: bytes) -> JsonValue:
+    """JSON, or a form's fields."""
+    if content_type == "application/x-www-form-urlencoded":
+        return dict[str, JsonValue](
+            parse_qsl(content.decode(), keep_blank_values=True, strict_parsing=bool(content))
+        )
+    return orjson.loads(content) if content else None
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""The circuit breaker, by a clock of its own."""
+
+import asyncio
+
+import pytest
+
+from toolkit.clerk import CircuitBreaker, ClerkCircuitOpen, ClerkRateLimited, ClerkUnavailable
+from toolkit.clerk.breaker import FAILURES, OPEN_SECONDS
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def fail(breaker: CircuitBreaker, error: Exception | None = None) -> None:
+    raised = error or ClerkUnavailable("out")
+    with pytest.raises(type(raised)):
+        async with breaker.call():
+            raise raised
+
+
+async def succeed(breaker: CircuitBreaker) -> None:
+    async with breaker.call():
+        pass
+
+
+def state(breaker: CircuitBreaker) -> str:
+    return breaker.state
+
+
+async def opened(clock: Clock) -> CircuitBreaker:
+    breaker = CircuitBreaker(clock)
+    for _ in range(FAILURES):
+        await fail(breaker)
+    return breaker
+
+
+async def test_outages_in_a_row_open_it() -> None:
+    clock = Clock()
+    breaker = await opened(clock)
+    assert state(breaker) == "open"
+    clock.now += 2
+    with pytest.raises(ClerkCircuitOpen) as refused:
+        await succeed(breaker)
+    assert refused.value.retry_after == OPEN_SECONDS - 2
+
+
+@pytest.mark.parametrize("error", [None, ClerkRateLimited(1)])
+async def test_an_answer_in_between_starts_the_count_again(error: Exception | None) -> None:
+    breaker = CircuitBreaker(Clock())
+    for _ in range(FAILURES - 1):
+        await fail(breaker)
+    await (fail(breaker, error) if error else succeed(breaker))
+    for _ in range(FAILURES - 1):
+        await fail(breaker)
+    assert state(breaker) == "closed"
+
+
+async def test_one_call_probes_and_closes_it() -> None:
+    clock = Clock()
+    breaker = await opened(clock)
+    clock.now += OPEN_SECONDS
+    assert state(breaker) == "half_open"
+    async with breaker.call():
+        with pytest.raises(ClerkCircuitOpen):
+            await succeed(breaker)
+    assert state(breaker) == "closed"
+    await succeed(breaker)
+
+
+async def test_a_probe_that_fails_opens_it_again() -> None:
+    clock = Clock()
+    breaker = await opened(clock)
+    clock.now += OPEN_SECONDS
+    await fail(breaker)
+    assert state(breaker) == "open"
+    clock.now += OPEN_SECONDS
+    await succeed(breaker)
+    assert state(breaker) == "closed"
+
+
+async def test_a_cancelled_probe_says_nothing_and_gives_its_place_back() -> None:
+    clock = Clock()
+    breaker = await opened(clock)
+    clock.now += OPEN_SECONDS
+
+    async def probe() -> None:
+        async with breaker.call():
+            await asyncio.sleep(60)
+
+    probing = asyncio.create_task(probe())
+    await asyncio.sleep(0)
+    probing.cancel()
+    await asyncio.gather(probing, return_exceptions=True)
+    assert state(breaker) == "half_open"
+    await succeed(breaker)
+    assert state(breaker) == "closed"
