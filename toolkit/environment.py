@@ -99,6 +99,8 @@ class LoginSettings(_Settings):
     """By the client's IP address (an IPv6 client's /64 network)."""
     per_account: Limit = Limit(attempts=10, seconds=60)
     """By the email address that was typed, whether anybody has it or not."""
+    codes_per_user: Limit = Limit(attempts=15, seconds=900)
+    """Second factors that are tried or sent: whoever has the password must not get to try all codes."""
     failure_seconds: float = Field(default=0.5, ge=0, le=5)
     """No refusal comes sooner: what went wrong must not be told by the time it took (invariant 9). It should be
     longer than Clerk usually takes to refuse a password."""

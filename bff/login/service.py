@@ -126,6 +126,7 @@ class LoginService:
             challenge = await self._challenges.get(connection, challenge_id)
         if challenge is None:
             raise Problem("challenge_expired")
+        await self._spend_code(challenge)
         way = challenge.way(method, to)
         if way is None or way.clerk_id is None or challenge.sign_in_id is None:
             raise Problem("request_invalid", f"No code can be sent by {method} for this login.")
@@ -149,6 +150,7 @@ class LoginService:
             account = await accounts.by_id(connection, challenge.user_id) if challenge else None
         if challenge is None or account is None:
             raise Problem("challenge_expired")
+        await self._spend_code(challenge)
         if challenge.way(method) is None:
             raise Problem("request_invalid", f"This login cannot be finished by {method}.")
         try:
@@ -358,6 +360,9 @@ class LoginService:
         except Problem:
             self._metrics.logins.labels("", "limited").inc()
             raise
+
+    async def _spend_code(self, challenge: Challenge) -> None:
+        await self._limits.spend({f"codes {challenge.user_id}": self._settings.codes_per_user})
 
     async def _count(self, path: str, outcome: str) -> None:
         self._metrics.logins.labels(path, outcome).inc()

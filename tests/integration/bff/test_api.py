@@ -80,7 +80,7 @@ async def test_other_paths_and_methods(world: World) -> None:
 
 
 async def test_an_address_that_is_only_claimed_is_not_believed(world: World) -> None:
-    world.login["per_address"] = {"attempts": 3, "seconds": 600}
+    world.login["per_address"] = {"attempts": 3, "seconds": 1_000_000}
     bff = await world.bff()
     codes = [
         (await bff.login(f"{n}@example.com", address=f"192.0.2.{n}, 198.51.100.1")).code for n in range(4)
