@@ -79,17 +79,17 @@ SET LOCAL lock_timeout = '1s';
 
 -- name: ledger_counts()
 -- How many users are in which state, and why. Who was linked since, or is gone, is not asked about any more.
-SELECT
-    l.state,
-    l.error_code,
-    count(*) AS users,
-    (array_agg(l.user_id ORDER BY l.user_id) FILTER (WHERE l.state <> 'linked'))[1 : 5] AS examples
+SELECT state, error_code, count(*) AS users, NULL::text[] AS examples
+FROM clerk_migration.import_ledger
+WHERE state = 'linked'
+GROUP BY state, error_code
+UNION ALL
+SELECT l.state, l.error_code, count(*), (array_agg(l.user_id ORDER BY l.user_id))[1 : 5]
 FROM clerk_migration.import_ledger AS l
-WHERE
-    l.state = 'linked'
-    OR EXISTS (SELECT FROM clerk_migration.source AS s WHERE s.id::text = l.user_id AND s.clerk_id IS NULL)
+INNER JOIN clerk_migration.source AS s ON l.user_id = s.id::text
+WHERE l.state <> 'linked' AND s.clerk_id IS NULL
 GROUP BY l.state, l.error_code
-ORDER BY l.state, l.error_code;
+ORDER BY state, error_code;
 
 -- name: not_carried()
 -- The users that are not in Clerk although a run looked at them, and why.
