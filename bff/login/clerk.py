@@ -27,6 +27,8 @@ from toolkit.clerk import (
     IncorrectPassword,
     IncorrectTotp,
     NoPasswordSet,
+    PasswordPwned,
+    PasswordResetRequired,
     ResourceNotFound,
     SessionExists,
     SignIn,
@@ -58,6 +60,8 @@ _WRONG: dict[type[ClerkApiError], str] = {
     UserBanned: "banned",
 }
 """What Clerk refuses a sign-in for, and how it is counted; from outside all look alike (invariant 9)."""
+
+_FOR_THE_CALLER = (ClientInvalid, SessionExists, PasswordPwned, PasswordResetRequired)
 
 _log = structlog.get_logger("bff")
 
@@ -168,8 +172,11 @@ class ClerkLogin:
     async def _sign_in(
         self, device: Device, email: str, password: str
     ) -> SignedIn | StepNeeded | PasswordNeeded:
-        with _told():
-            sign_in = await device.create_sign_in(email, password)
+        try:
+            with _told():
+                sign_in = await device.create_sign_in(email, password)
+        except (PasswordPwned, PasswordResetRequired):
+            return PasswordNeeded()
         return _result(device, sign_in)
 
 
@@ -189,7 +196,7 @@ class _told:  # noqa: N801 - a context manager, used as a function
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ClientInvalid | SessionExists) or not isinstance(error, ClerkError):
+        if isinstance(error, _FOR_THE_CALLER) or not isinstance(error, ClerkError):
             return
         if isinstance(error, ClerkRateLimited):
             raise Problem("too_many_attempts", retry_after=error.retry_after) from None

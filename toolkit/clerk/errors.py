@@ -151,11 +151,19 @@ class PasswordRejected(ClerkApiError):
 
 
 class PasswordPwned(PasswordRejected):
-    """The password is in a list of known passwords."""
+    """The password is in a list of known passwords; at a sign-in: it is the right one, and must be reset first."""
 
 
 class IncorrectPassword(ClerkApiError):
     """It is not the user's password."""
+
+
+class PasswordResetRequired(ClerkApiError):
+    """The password may not be used any more (compromised, or to be replaced): it must be reset before signing in."""
+
+
+class TicketInvalid(ClerkApiError):
+    """The sign-in token was used, revoked, has expired, or never was one; `code` tells which."""
 
 
 class IncorrectCode(ClerkApiError):
@@ -224,7 +232,7 @@ class UserLocked(ClerkApiError):
 
 
 class UserBanned(ClerkApiError):
-    """The user is banned."""
+    """The user is banned, or deactivated."""
 
 
 class SignUpNotAllowed(ClerkApiError):
@@ -238,6 +246,8 @@ BY_CODE: dict[str, type[ClerkApiError]] = {
     "could_not_authenticate_request": AuthenticationInvalid,
     "authentication_invalid": AuthenticationInvalid,
     "authorization_header_format_invalid": AuthenticationInvalid,
+    "proxy_request_missing_secret_key": AuthenticationInvalid,
+    "proxy_request_invalid_secret_key": AuthenticationInvalid,
     "resource_not_found": ResourceNotFound,
     "resource_locked": ResourceLocked,
     "form_identifier_exists": IdentifierExists,
@@ -269,23 +279,41 @@ BY_CODE: dict[str, type[ClerkApiError]] = {
     "form_password_not_strong_enough": PasswordRejected,
     "form_password_matches_identifier": PasswordRejected,
     "form_password_pwned": PasswordPwned,
+    "form_new_password_matches_current": PasswordRejected,
     "incorrect_password": IncorrectPassword,
     "form_password_incorrect": IncorrectPassword,
+    "form_password_or_identifier_incorrect": IncorrectPassword,
     "form_password_validation_failed": IncorrectPassword,
+    "form_password_compromised": PasswordResetRequired,
+    "password_reset_required": PasswordResetRequired,
+    "password_too_long_needs_reset": PasswordResetRequired,
+    "ticket_invalid_code": TicketInvalid,
+    "ticket_expired_code": TicketInvalid,
+    "sign_in_token_already_used_code": TicketInvalid,
+    "sign_in_token_revoked_code": TicketInvalid,
+    "sign_in_token_cannot_be_used_code": TicketInvalid,
     "form_code_incorrect": IncorrectCode,
     "verification_expired": VerificationFailed,
     "verification_failed": VerificationFailed,
     "verification_missing": VerificationFailed,
     "verification_not_sent": VerificationFailed,
     "verification_already_verified": VerificationFailed,
+    "session_reverification_missing": VerificationFailed,
+    "invalid_action_for_session_reverification": VerificationFailed,
     "form_identifier_not_found": IdentifierNotFound,
     "strategy_for_user_invalid": StrategyInvalid,
     "verification_strategy_invalid": StrategyInvalid,
+    "no_second_factors": StrategyInvalid,
+    "totp_disabled": StrategyInvalid,
+    "backup_codes_not_available": StrategyInvalid,
     "client_state_invalid": SignInOver,
+    "sign_in_identification_or_user_deleted": SignInOver,
     "session_exists": SessionExists,
     "identifier_already_signed_in": SessionExists,
     "client_not_found": ClientInvalid,
     "signed_out": ClientInvalid,
+    "cookie_invalid": ClientInvalid,
+    "dev_browser_unauthenticated": ClientInvalid,
     "session_reverification_required": ReverificationRequired,
     "totp_incorrect_code": IncorrectTotp,
     "totp_invalid_length": IncorrectTotp,
@@ -294,8 +322,11 @@ BY_CODE: dict[str, type[ClerkApiError]] = {
     "user_quota_exceeded": UserQuotaExceeded,
     "unsupported_subscription_plan_features": FeatureNotAvailable,
     "feature_not_enabled": FeatureNotAvailable,
+    "native_api_disabled": FeatureNotAvailable,
+    "form_param_value_disabled": FeatureNotAvailable,
     "user_locked": UserLocked,
     "user_banned": UserBanned,
+    "user_deactivated": UserBanned,
     "not_allowed_access": SignUpNotAllowed,
 }
 _BY_STATUS: dict[int, type[ClerkApiError]] = {

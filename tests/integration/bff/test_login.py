@@ -1,9 +1,11 @@
 """Logging in on both systems, over HTTP, against a BFF process."""
 
 import asyncio
+import json
 import statistics
 import time
 
+import aiohttp
 import pytest
 
 from tests.integration.bff.conftest import PASSWORD, World, code_now, wrong_code
@@ -35,9 +37,6 @@ async def test_whoever_is_refused_learns_nothing(world: World, path: str) -> Non
     """Invariant 9."""
     world.login["failure_seconds"] = 0.4
     email, bff = await world.add(path), await world.bff()
-    await world.connection.execute(
-        "UPDATE users SET disabled_at = now() WHERE email = 'disabled@example.com'"
-    )
     await world.legacy("disabled@example.com")
     await world.connection.execute(
         "UPDATE users SET disabled_at = now() WHERE email = 'disabled@example.com'"
@@ -78,6 +77,51 @@ async def test_locked_banned_and_deleted_look_like_a_wrong_password(world: World
     assert told == [told[0]] * 4
     counts = await world.counts()
     assert {outcome for _, outcome in counts} == {"wrong_password", "locked", "banned", "not_in_clerk"}
+
+
+def refusal(status: int, code: str) -> dict[str, object]:
+    """A fault: Clerk refuses to begin a sign-in."""
+    return {
+        "match": {"path": "/v1/client/sign_ins"},
+        "status": status,
+        "body": json.dumps({"errors": [{"code": code, "message": "", "long_message": "", "meta": {}}]}),
+        "content_type": "application/json",
+    }
+
+
+@pytest.mark.parametrize("compromised_sign_in", ["new_password", "refused"])
+async def test_a_compromised_password_leads_to_a_reset(world: World, compromised_sign_in: str) -> None:
+    clerk_id, bff = await world.migrated(), await world.bff()
+    world.emulator.settings(compromised_sign_in=compromised_sign_in)
+    path = f"/v1/users/{clerk_id}/password/set_compromised"
+    key = {"Authorization": f"Bearer {world.emulator.secret_key}"}
+    async with aiohttp.request("POST", world.emulator.url + path, json={}, headers=key) as done:
+        assert done.status == 200
+    reply = await bff.login("clerk@example.com")
+    assert reply.told == (200, {"status": "needs_new_password", "next": "/auth/password/reset"})
+    assert "Set-Cookie" not in reply.headers
+    assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "answer"),
+    [
+        (422, "form_password_or_identifier_incorrect", 401),
+        (403, "user_deactivated", 401),
+        (422, "form_password_pwned", 200),
+        (422, "password_reset_required", 200),
+        (401, "proxy_request_invalid_secret_key", 503),
+        (400, "native_api_disabled", 503),
+    ],
+)
+async def test_what_clerk_refuses_a_sign_in_with(world: World, status: int, code: str, answer: int) -> None:
+    await world.migrated()
+    bff = await world.bff()
+    world.emulator.add_fault(refusal(status, code))
+    reply = await bff.login("clerk@example.com")
+    assert reply.status == answer
+    assert answer != 200 or reply.content["status"] == "needs_new_password"
+    assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 0
 
 
 async def test_the_legacy_digest_of_a_migrated_user_opens_nothing(world: World) -> None:
