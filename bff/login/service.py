@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 
 from bff.addresses import Address, limited_network
-from bff.challenges import Challenge, Challenges, Method, Transport, Way
+from bff.challenges import Challenge, Challenges, Method, Path, Transport, Way
 from bff.database import Database
 from bff.devices import Devices
 from bff.limits import Limits
@@ -23,6 +23,7 @@ from bff.problems import Problem
 from bff.sessions import ClerkSession, Minted, Sessions, Standing
 from toolkit.database import queries
 from toolkit.environment import LoginSettings
+from toolkit.errors import ToolkitError
 
 ROUNDS = 3
 """How often a login is begun anew because the user changed under it (is moved to Clerk just now)."""
@@ -105,7 +106,13 @@ class LoginService:
         However it is refused, the answer is the same and takes as long (invariant 9).
         """
         started = time.monotonic()
-        await self._spend(visitor.address, email)
+        try:
+            await self._spend(visitor.address, email)
+        except Problem:
+            async with self._database.connection() as connection:
+                account = await accounts.by_email(connection, email)
+            await self._count(_path(account), "limited")
+            raise
         try:
             for _ in range(ROUNDS):
                 try:
@@ -183,7 +190,7 @@ class LoginService:
             client_token = None
             if account is not None and account.clerk_id is not None:
                 client_token = await self._devices.client_token(connection, visitor.device)
-        path = "clerk" if account is not None and account.clerk_id is not None else "legacy"
+        path = _path(account)
         try:
             if account is None or account.disabled:
                 await self._match(None, password)
@@ -197,8 +204,8 @@ class LoginService:
         except ClerkOut:
             await self._count(path, "unavailable")
             raise
-        except Problem:
-            await self._count(path, "limited")
+        except Problem as problem:
+            await self._count(path, "limited" if problem.code == "too_many_attempts" else "unavailable")
             raise
 
     async def _login_with_clerk(
@@ -355,16 +362,24 @@ class LoginService:
             limits[f"address {limited_network(address)}"] = self._settings.per_address
         if email is not None:
             limits[f"account {email}"] = self._settings.per_account
-        try:
-            await self._limits.spend(limits)
-        except Problem:
-            self._metrics.logins.labels("", "limited").inc()
-            raise
+        await self._limits.spend(limits)
 
     async def _spend_code(self, challenge: Challenge) -> None:
-        await self._limits.spend({f"codes {challenge.user_id}": self._settings.codes_per_user})
+        try:
+            await self._limits.spend({f"codes {challenge.user_id}": self._settings.codes_per_user})
+        except Problem:
+            await self._count(challenge.path, "limited")
+            raise
 
     async def _count(self, path: str, outcome: str) -> None:
         self._metrics.logins.labels(path, outcome).inc()
-        async with self._database.connection() as connection:
-            await queries.count_login(connection, path=path, outcome=outcome)
+        try:
+            async with self._database.connection() as connection:
+                await queries.count_login(connection, path=path, outcome=outcome)
+        except ToolkitError as error:  # what was decided stands
+            _log.warning("a login was not counted", path=path, outcome=outcome, error=str(error))
+
+
+def _path(account: Account | None) -> Path:
+    """The system that a login goes to."""
+    return "clerk" if account is not None and account.clerk_id is not None else "legacy"

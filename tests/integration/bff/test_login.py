@@ -254,6 +254,7 @@ async def test_limits_by_account_and_address_are_shared_by_replicas(world: World
         (await replicas[n % 2].login(f"b{n}@example.com", address="198.51.100.1")).code for n in range(7)
     ]
     assert codes == ["credentials_invalid"] * 6 + ["too_many_attempts"]
+    assert await world.counts() == {("legacy", "unknown"): 10, ("legacy", "limited"): 2}
 
 
 async def test_clerks_own_limit_is_passed_on(world: World) -> None:
@@ -277,6 +278,7 @@ async def test_who_has_the_password_does_not_get_to_try_all_codes(world: World, 
             address = f"198.51.100.{4 * number + attempt}"
             replies.append((await bff.finish(challenge, wrong_code(), address=address)).code)
     assert replies == ["code_invalid"] * 7 + ["too_many_attempts"]
+    assert await world.counts() == {(path, "challenged"): 2, (path, "wrong_code"): 7, (path, "limited"): 1}
 
 
 async def test_a_device_that_somebody_planted_is_not_taken(world: World) -> None:
