@@ -105,7 +105,7 @@ class LoginSettings(_Settings):
     """No refusal comes sooner: what went wrong must not be told by the time it took (invariant 9). It should be
     longer than Clerk usually takes to refuse a password."""
     legacy_slots: int | None = Field(default=None, ge=1)
-    """Argon2 verifications at a time; one a core by default."""
+    """Argon2 verifications at a time; by default one a core, but for one core that is left to everything else."""
 
 
 class BffSettings(_Settings):

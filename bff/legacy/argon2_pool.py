@@ -1,12 +1,16 @@
-"""Argon2 in processes of its own, as many as there are slots, at the lowest priority.
+"""Argon2 in processes of its own, as many as there are slots, at the lowest priority, and away from one core.
 
+Low priority alone is not enough: where every core is busy, whatever wakes up waits some milliseconds now and then. So
+one core (if there are several) is left to everybody else, whose every request is short.
 Processes and not threads: a thread of low priority that holds the interpreter's lock while it is not let run would hold
 up the event loop. Nothing of the BFF is imported in them.
 """
 
 import asyncio
+import ctypes
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +30,14 @@ ORPHAN_SECONDS = 1.0
 """How soon a process notices that the BFF is gone."""
 
 _HASHER = PasswordHasher()
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
+_KEPT_BYTES = 1 << 30
+
+
+def cores() -> list[int]:
+    """The cores that Argon2 runs on: all that this process may use but one, if there are several."""
+    usable = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else list(range(os.cpu_count() or 1))
+    return usable[:-1] or usable
 
 
 class Argon2Pool:
@@ -49,7 +61,7 @@ class Argon2Pool:
 
     def _start(self) -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(
-            self._slots, get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
+            self._slots, get_context("spawn"), initializer=_begin, initargs=(os.getpid(), cores())
         )
         for _ in range(self._slots):  # they start when there is work
             pool.submit(_nothing)
@@ -65,12 +77,17 @@ class Argon2Pool:
             return await loop.run_in_executor(self._pool, work, *given)
 
 
-def _begin(parent: int) -> None:
+def _begin(parent: int, cores: list[int]) -> None:
     """In a new process: leave the processor to others, Ctrl-C to the BFF, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError, AttributeError):  # where there is no such policy, niceness has to do
         os.nice(NICENESS)
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        os.sched_setaffinity(0, cores)
+    with suppress(OSError, AttributeError):  # glibc only: keep the memory from one digest to the next
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

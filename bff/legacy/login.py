@@ -1,12 +1,12 @@
 """AX's own check of passwords and authenticator codes, for users who are not in Clerk yet."""
 
-import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 
 import pyotp
 
+from bff.legacy import argon2_pool
 from bff.legacy.argon2_pool import Argon2Pool
 from bff.login.account import Account
 from bff.problems import Problem
@@ -32,7 +32,7 @@ class LegacyLogin:
         typical_digest: Callable[[], Awaitable[str | None]],
         slots: int | None = None,
     ) -> None:
-        slots = slots or os.cpu_count() or 1
+        slots = slots or len(argon2_pool.cores())
         self._totp_key = totp_key
         self._most = slots * (1 + WAITING_PER_SLOT)
         self._pending = 0
