@@ -86,6 +86,8 @@ class _Held:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if isinstance(error, asyncpg.InternalClientError):
+                self._connection.terminate()  # it waits for what will not come
             await self._pool.release(self._connection)
         finally:
             self._errors.__exit__(kind, error, trace)

@@ -36,6 +36,7 @@ _LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # it was just told that it is shut down
     asyncpg.PostgresConnectionError,
     asyncpg.TooManyConnectionsError,
 )
