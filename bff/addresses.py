@@ -36,7 +36,7 @@ def limited_network(address: Address) -> str:
 
 def _parse(text: str) -> Address | None:
     try:
-        address = ip_address(text.strip("[]"))
+        address = ip_address(text.strip("[]").partition("%")[0])  # without the zone of a link-local address
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

@@ -53,6 +53,10 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
         log.warning(
             "CLERK_PROXY_URL is not set: Clerk counts all logins as one address's, and refuses the sixth in 10 s"
         )
+    if environment.totp_key is None:
+        log.warning(
+            "AX_TOTP_KEY is not set: users with an authenticator who are not in Clerk yet cannot log in"
+        )
     settings = environment.playbook.bff
     gc.freeze()  # what lives as long as the process need not be looked at again,
     gc.set_threshold(GARBAGE)  # and requests leave few cycles

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from bff.api import Answer, Endpoint, answer
 from bff.database import Database
 from bff.observability import Metrics
+from toolkit.database import queries
 
 
 class AliveView(Answer):
@@ -36,7 +37,7 @@ class HealthRoutes:
         """What there is."""
         return [
             Endpoint("GET", "/healthz", self.alive, "The process lives", {200: AliveView}),
-            Endpoint("GET", "/readyz", self.ready, "The database answers", {200: ReadyView}),
+            Endpoint("GET", "/readyz", self.ready, "The database answers, and is migrated", {200: ReadyView}),
             Endpoint("GET", "/metrics", self.tell, "Metrics, as Prometheus reads them", {200: None}),
         ]
 
@@ -47,7 +48,7 @@ class HealthRoutes:
     async def ready(self, request: web.Request) -> web.StreamResponse:
         """GET /readyz."""
         async with self.database.connection() as connection:
-            await connection.fetchval("SELECT 1")
+            await queries.check_schema(connection)
         return answer(ReadyView(clerk="configured" if self.clerk_configured else "not_configured"))
 
     async def tell(self, request: web.Request) -> web.StreamResponse:

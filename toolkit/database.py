@@ -85,7 +85,11 @@ def database_errors(url: str) -> Iterator[None]:
         raise DatabaseUnreachable(
             f"{_said(error)} at {address(url)}. Check the name in DATABASE_URL."
         ) from error
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+    except (
+        asyncpg.UndefinedTableError,
+        asyncpg.UndefinedColumnError,
+        asyncpg.InvalidSchemaNameError,
+    ) as error:
         raise NotMigrated(
             f"The database at {address(url)} is not prepared: {_said(error)}. Run `python -m toolkit migrate --env …` first."
         ) from error

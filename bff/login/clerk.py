@@ -3,6 +3,7 @@
 Whatever Clerk says or does not say, the legacy digest has no part in it (invariant 3).
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ from toolkit.clerk import (
 )
 
 DEADLINE = 1.5
-"""Seconds for a call to Clerk: a login is answered within two, or refused."""
+"""Seconds for a call to Clerk, and for all that begin a login: it is answered within two, or refused."""
 RETRY_AFTER = 5.0
 """Seconds after which a login that Clerk did not answer may be tried again."""
 
@@ -119,6 +120,15 @@ class ClerkLogin:
         self, email: str, password: str, *, client_token: str | None, address: Address | None
     ) -> SignedIn | StepNeeded | PasswordNeeded:
         """Try a password. Raises Refused, ClerkOut or Problem (too_many_attempts)."""
+        try:
+            async with asyncio.timeout(DEADLINE):  # for all calls that it takes
+                return await self._sign_in_somehow(email, password, client_token, address)
+        except TimeoutError:
+            raise ClerkOut from None
+
+    async def _sign_in_somehow(
+        self, email: str, password: str, client_token: str | None, address: Address | None
+    ) -> SignedIn | StepNeeded | PasswordNeeded:
         device = self._device(client_token, address)
         try:
             return await self._sign_in(device, email, password)

@@ -1,5 +1,13 @@
 -- Logging in, on both systems: who it is, challenges, devices, limits, and the counts that the gates read.
 
+-- name: check_schema()$
+-- That everything the BFF needs is there; an error if not.
+SELECT 1
+FROM users AS u, sessions AS s, clerk_migration.login_challenges AS c, clerk_migration.login_devices,
+    clerk_migration.attempts, clerk_migration.login_counts
+WHERE u.clerk_id = '' AND s.clerk_session_id = '' AND c.digest_hash = ''
+LIMIT 0;
+
 -- name: account_by_email(email)^
 -- Byte by byte, as AX looks its users up.
 SELECT

@@ -7,13 +7,16 @@ from bff.database import Database
 from tests.postgres import Server
 from toolkit.database import DatabaseUnreachable
 
+PID = "SELECT pg_backend_pid()"
+
 
 async def test_a_connection_that_waits_for_nothing_is_not_used_again(postgres: Server) -> None:
     """asyncpg, told on an idle connection that it is shut down, takes no query on it and never recovers."""
     async with Database(postgres.create_database(), 1) as database:
+        async with database.connection() as connection:
+            first = await connection.fetchval(PID)
         with pytest.raises(DatabaseUnreachable):
-            async with database.connection() as connection:
-                first = await connection.fetchval("SELECT pg_backend_pid()")
+            async with database.connection():
                 raise asyncpg.InternalClientError("cannot switch to state 12")
         async with database.connection() as connection:
-            assert await connection.fetchval("SELECT pg_backend_pid()") != first
+            assert await connection.fetchval(PID) != first

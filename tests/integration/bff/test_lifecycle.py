@@ -112,6 +112,27 @@ async def test_clerk_out_refuses_migrated_users_at_once_and_nobody_else(
     world.emulator.clear_faults()
 
 
+async def test_clerk_slow_in_each_of_several_calls_is_refused_in_time(world: World) -> None:
+    """A device on which somebody is signed in takes three calls: sign in, sign out, sign in."""
+    await world.migrated()
+    bff = await world.bff()
+    device = (await bff.login("clerk@example.com", transport="bearer")).content["device"]
+    await asyncio.to_thread(world.emulator.settings, latency_ms=900)
+    begun = time.monotonic()
+    reply = await bff.login("clerk@example.com", transport="bearer", device=device)
+    took = time.monotonic() - begun
+    await asyncio.to_thread(world.emulator.settings, latency_ms=0)
+    assert (reply.status, reply.code) == (503, "authentication_unavailable")
+    assert took < 2
+
+
+async def test_a_database_that_is_not_migrated_is_not_ready(world: World) -> None:
+    await world.connection.execute("DROP TABLE clerk_migration.login_devices")
+    bff = await world.bff()
+    assert (await bff.call("GET", "/readyz")).code == "database_unavailable"
+    assert "python -m toolkit migrate" in bff.log.read_text()
+
+
 async def test_the_breaker_opens_and_clerk_comes_back(world: World) -> None:
     await world.migrated()
     bff = await world.bff()
