@@ -21,9 +21,10 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## Move a thousand home-made accounts into an emulated Clerk (DEMO_USERS=1000)
 	@$(BIN)/python -m toolkit sandbox demo --users $(or $(DEMO_USERS),1000)
 
-serve: $(READY) ## Serve login and sessions on the sandbox, at http://127.0.0.1:8400 (PORT=8400)
+serve: $(READY) ## Serve login and signup on the sandbox, at http://127.0.0.1:8400 (PORT=8400)
 	@$(BIN)/python -m toolkit sandbox start
 	@$(BIN)/python -m toolkit migrate --env sandbox
+	@$(BIN)/python -m toolkit switch --env sandbox signup clerk
 	@exec $(BIN)/python -m bff --env sandbox --port $(or $(PORT),8400)
 
 test: $(READY) ## Run the tests

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bff.problems import Problem
+from bff.problems import FieldError, Problem
 
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -49,10 +49,11 @@ async def read(request: web.Request, model: type[M]) -> M:
         return model.model_validate_json(await request.read())
     except ValidationError as error:
         faults = [
-            f"{'.'.join(map(str, fault['loc'])) or 'the body'}: {fault['msg']}"
+            FieldError(".".join(map(str, fault["loc"])) or "the body", str(fault["type"]), str(fault["msg"]))
             for fault in error.errors(include_input=False, include_url=False)
         ]
-        raise Problem("request_invalid", "; ".join(faults)) from None
+        told = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
+        raise Problem("request_invalid", told, errors=faults) from None
 
 
 def answer(content: BaseModel, status: int = 200) -> web.Response:

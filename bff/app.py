@@ -1,8 +1,11 @@
 """The application, assembled."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -15,21 +18,32 @@ from bff.devices import Devices
 from bff.health import HealthRoutes
 from bff.identity import Identity
 from bff.legacy.login import LegacyLogin
+from bff.legacy.signup import LegacySignup
 from bff.limits import Limits
 from bff.login.clerk import DEADLINE, ClerkLogin
 from bff.login.routes import LoginRoutes
 from bff.login.service import LoginService
+from bff.mail import Mailer
 from bff.observability import Metrics, observer
 from bff.origins import origin_check
+from bff.outcomes import Responder
 from bff.session_routes import SessionRoutes
 from bff.sessions import Sessions
+from bff.signup.clerk import ClerkSignup
+from bff.signup.routes import SignupRoutes
+from bff.signup.service import SignupService
 from bff.tokens import ClientTokenCipher
-from toolkit.clerk import ClerkConfig, ClerkNotConfigured, FrontendClient
+from toolkit.clerk import BackendClient, ClerkConfig, ClerkNotConfigured, FrontendClient
 from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
+from toolkit.migration.signups import Sagas
 
 BODY_BYTES = 16 * 1024
+SIGNUP_DEADLINE = 5.0
+"""Seconds for each call to Clerk's Backend API."""
+SWEEP_SECONDS = 30.0
+"""Between two sweeps of signups that were left."""
 TIDY_SECONDS = 600.0
 """Between two rounds of forgetting what has expired."""
 
@@ -46,15 +60,34 @@ def build(environment: Environment) -> web.Application:
     database = Database(environment.database_url, settings.database_connections)
     frontend = FrontendClient(config, deadline=DEADLINE) if config else None
     sessions = Sessions(settings.session, cipher)
+    backend = BackendClient(config, deadline=SIGNUP_DEADLINE) if config else None
+    devices, limits = Devices(cipher), Limits(database)
+    sagas = Sagas(database.connection, backend) if backend else None
+    mailer = Mailer(environment.smtp_url, settings.mail.sender)
     legacy = LegacyLogin(environment.totp_key, _typical_digest(database), settings.login.legacy_slots)
+    signup = SignupService(
+        database,
+        sessions,
+        devices,
+        limits,
+        cipher,
+        ClerkSignup(backend, frontend) if backend and frontend else None,
+        sagas,
+        LegacySignup(database, sessions, legacy),
+        mailer,
+        settings.signup,
+        failure_seconds=settings.login.failure_seconds,
+        public_url=settings.public_url,
+    )
     login = LoginService(
         database,
         sessions,
         Challenges(cipher),
-        Devices(cipher),
-        Limits(database),
+        devices,
+        limits,
         ClerkLogin(frontend),
         legacy,
+        signup,
         settings.login,
         metrics,
     )
@@ -62,8 +95,10 @@ def build(environment: Environment) -> web.Application:
     if frontend is not None:
         breaker = frontend.breaker
         metrics.clerk_open.set_function(lambda: float(breaker.state != "closed"))
+    responder = Responder(settings.trusted_proxies, secure)
     endpoints = [
-        *LoginRoutes(login, settings.trusted_proxies, secure).endpoints(),
+        *LoginRoutes(login, responder).endpoints(),
+        *SignupRoutes(signup, responder).endpoints(),
         *SessionRoutes(Identity(database, sessions), login, settings.trusted_proxies, secure).endpoints(),
         *HealthRoutes(database, metrics, frontend is not None).endpoints(),
     ]
@@ -75,7 +110,11 @@ def build(environment: Environment) -> web.Application:
         client_max_size=BODY_BYTES,
     )
     _mount(app, endpoints)
-    app.cleanup_ctx.append(_lifetime(database, frontend, login, legacy))
+    contexts = [context for context in (database, frontend, backend) if context is not None]
+    tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [partial(_tidy, database)]
+    if sagas is not None:
+        tasks.append(partial(_sweep, sagas, timedelta(hours=settings.signup.unverified_hours)))
+    app.cleanup_ctx.append(_lifetime(contexts, tasks, [login.close, mailer.close], legacy))
     return app
 
 
@@ -111,20 +150,23 @@ def _typical_digest(database: Database) -> Callable[[], Awaitable[str | None]]:
 
 
 def _lifetime(
-    database: Database, frontend: FrontendClient | None, login: LoginService, legacy: LegacyLogin
+    contexts: Sequence[AbstractAsyncContextManager[object]],
+    tasks: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    endings: Sequence[Callable[[], Awaitable[None]]],
+    legacy: LegacyLogin,
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     async def live(app: web.Application) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(database)
-            if frontend is not None:
-                await stack.enter_async_context(frontend)
+            for context in contexts:
+                await stack.enter_async_context(context)
             stack.callback(legacy.close)
-            stack.push_async_callback(login.close)
-            tidying = asyncio.create_task(_tidy(database))
+            for ending in endings:
+                stack.push_async_callback(ending)
+            running = [asyncio.create_task(task()) for task in tasks]
             yield
-            tidying.cancel()
-            with suppress(asyncio.CancelledError):
-                await tidying
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     return live
 
@@ -140,3 +182,18 @@ async def _tidy(database: Database) -> None:
                 await queries.forget_old_attempts(connection)
         except ToolkitError as error:
             _log.warning("nothing was tidied up", error=str(error))
+
+
+async def _sweep(sagas: Sagas, unverified: timedelta) -> None:
+    """End the signups that somebody left, again and again; one replica at a time does."""
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        try:
+            swept = await sagas.sweep(unverified=unverified)
+        except ToolkitError as error:
+            _log.warning("signups were not swept", error=str(error))
+            continue
+        if swept is not None and (swept.finished or swept.undone or swept.left):
+            _log.info("signups swept", finished=swept.finished, undone=swept.undone, left=swept.left)
+        for text in swept.errors if swept else ():
+            _log.warning("a signup could not be ended", error=text)

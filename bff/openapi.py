@@ -89,6 +89,16 @@ def _problem_schema() -> dict[str, Any]:
             "code": {"type": "string", "enum": list(KINDS)},
             "detail": {"type": "string"},
             "request_id": {"type": "string"},
+            "errors": {
+                "type": "array",
+                "description": "What is wrong with which field.",
+                "items": {
+                    "type": "object",
+                    "properties": {name: {"type": "string"} for name in ("field", "code", "detail")},
+                    "required": ["field", "code", "detail"],
+                    "additionalProperties": False,
+                },
+            },
         },
         "required": ["type", "title", "status", "code", "detail", "request_id"],
         "additionalProperties": False,

@@ -1,6 +1,6 @@
 """Answers that are errors: problem documents (RFC 9457) with a stable `code`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
@@ -21,6 +21,9 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "request_invalid": Kind(400, "The request is not what this endpoint takes."),
+    "fields_invalid": Kind(422, "Some of what was given cannot be taken; `errors` says what."),
+    "signup_ended": Kind(410, "This signup is over. Log in, or sign up again."),
+    "email_taken": Kind(409, "There is an account with this address already."),
     "credentials_invalid": Kind(401, "Email or password is wrong."),
     "code_invalid": Kind(401, "The code is wrong, has expired, or was used before."),
     "challenge_expired": Kind(
@@ -48,6 +51,15 @@ DEFAULT_RETRY_AFTER = 2.0
 """Seconds, for a 503 that knows no better."""
 
 
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with a field of the request's body."""
+
+    field: str
+    code: str
+    detail: str
+
+
 class Problem(Exception):
     """An answer that is an error; `code` is a key of KINDS, `retry_after` in seconds."""
 
@@ -56,6 +68,7 @@ class Problem(Exception):
         code: str,
         detail: str | None = None,
         *,
+        errors: Sequence[FieldError] = (),
         retry_after: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -65,11 +78,12 @@ class Problem(Exception):
         self.status = kind.status
         self.detail = detail or kind.detail
         self.retry_after = DEFAULT_RETRY_AFTER if retry_after is None and self.status == 503 else retry_after
+        self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
     def response(self, request_id: str) -> web.Response:
         """The problem as an HTTP answer."""
-        content = {
+        content: dict[str, object] = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
@@ -77,6 +91,8 @@ class Problem(Exception):
             "detail": self.detail,
             "request_id": request_id,
         }
+        if self.errors:
+            content["errors"] = self.errors
         headers = {**self.headers, "Cache-Control": "no-store"}
         if self.retry_after is not None:
             headers["Retry-After"] = str(max(1, ceil(self.retry_after)))

@@ -106,6 +106,18 @@ class NewPasswordView(Answer):
     next: Literal["/auth/password/reset"] = "/auth/password/reset"
 
 
+class VerificationView(Answer):
+    """A code was sent to the email address and is to be typed in."""
+
+    status: Literal["needs_email_verification"] = "needs_email_verification"
+    signup_id: UUID
+    sent_to: str
+    """Where the code went, masked."""
+    resend_after: int
+    """Seconds until another one may be asked for."""
+    device: str | None = None
+
+
 class SessionListView(Answer):
     """A user's sessions, the last used first."""
 

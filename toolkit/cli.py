@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 failed, or something needs a person; 2 the call or the con
 """
 
 import asyncio
+import dataclasses
 import json
 import math
 import os
@@ -19,11 +20,11 @@ import structlog
 import uvloop
 from rich.console import Console
 
-from toolkit import schema
+from toolkit import schema, switches
 from toolkit.database import address
 from toolkit.environment import Environment, load_environment
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.migration import runs
+from toolkit.migration import runs, signups
 from toolkit.migration.importer import Stop
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import State
@@ -371,6 +372,66 @@ def status(environment: Environment, users: bool, as_json: bool) -> None:
         _print_json(account.status_json(found, environment.name))
     else:
         account.show_status(Console(), found, environment.name)
+
+
+@cli.command()
+@environment_option
+@click.argument("name", required=False)
+@click.argument("value", required=False)
+@yes_option
+@json_option
+def switch(environment: Environment, name: str | None, value: str | None, yes: bool, as_json: bool) -> None:
+    """Show the switches, or set one: NAME VALUE. Every running BFF goes by it at once.
+
+    \b
+    signup          legacy | clerk   who keeps the password of somebody new
+    lazy_migration  off | on         move users to Clerk as they log in
+    legacy_login    on | off         let users log in who are not in Clerk
+    """
+    if name is None:
+        found = run(switches.read(environment))
+        if as_json:
+            _print_json({switch.name: switch.value for switch in found})
+        else:
+            for switch in found:
+                click.echo(f"{switch.name:<15} {switch.value:<7} since {switch.since:%Y-%m-%d %H:%M:%S}")
+        return
+    switches.check(name, value)
+    assert value is not None
+    if not yes:
+        _confirm(environment, f"Set {name} to {value} in {environment.name}?")
+    before = run(switches.write(environment, name, value))
+    if as_json:
+        _print_json({"name": name, "value": value, "before": before})
+    elif before == value:
+        click.echo(f"{name} is {value} already.")
+    else:
+        click.echo(f"{name} is {value}; it was {before}.")
+
+
+@cli.command()
+@environment_option
+@click.option(
+    "--unverified-hours",
+    type=click.FloatRange(min=0),
+    help="Undo signups that have not been verified for so long. Default: the playbook's bff.signup.unverified_hours, 24.",
+)
+@json_option
+def sweep(environment: Environment, unverified_hours: float | None, as_json: bool) -> None:
+    """Finish or undo what broke half way: signups whose process died, and those that were never verified.
+
+    A running BFF does it by itself, every half minute. Exits 1 when something is left, because Clerk does not answer.
+    """
+    swept = run(signups.run_sweep(environment, unverified_hours))
+    if as_json:
+        _print_json(dataclasses.asdict(swept))
+    else:
+        click.echo(
+            f"Signups: {swept.finished} finished, {swept.undone} undone, {swept.left} left for the next sweep."
+        )
+        for error in swept.errors:
+            click.echo(error, err=True)
+    sys.exit(1 if swept.errors else 0)
 
 
 def _selection(

@@ -69,7 +69,10 @@ def address(url: str) -> str:
 
 def _said(error: asyncpg.PostgresError) -> str:
     """What Postgres said, without its details: they quote the row, digests and all (invariant 8)."""
-    return str(error.args[0] if error.args else type(error).__name__)
+    said = str(error.args[0] if error.args else type(error).__name__)
+    if "severity" not in error.as_dict():  # asyncpg's own words, which quote the value
+        return said.partition(":")[0]
+    return said
 
 
 @contextmanager

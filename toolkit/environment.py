@@ -108,6 +108,28 @@ class LoginSettings(_Settings):
     """Argon2 verifications at a time; by default one a core, but for one core that is left to everything else."""
 
 
+class SignupSettings(_Settings):
+    """Signing up."""
+
+    per_address: Limit = Limit(attempts=20, seconds=3600)
+    """By the client's IP address (an IPv6 client's /64 network)."""
+    codes_per_signup: Limit = Limit(attempts=15, seconds=900)
+    """Codes that are tried."""
+    resend_seconds: float = Field(default=30, gt=0)
+    """Between two codes that are sent."""
+    unverified_hours: float = Field(default=24, gt=0)
+    """After which a signup that was never verified is undone."""
+    answer_seconds: float = Field(default=1.5, ge=0, le=10)
+    """No answer comes sooner: whether the address has an account must not be told by the time it took (invariant 9).
+    It should be longer than Clerk usually takes to create a user and send a code."""
+
+
+class MailSettings(_Settings):
+    """Mail that the BFF sends itself, by SMTP_URL; Clerk sends the codes."""
+
+    sender: str = "no-reply@localhost"
+
+
 class BffSettings(_Settings):
     """The runtime."""
 
@@ -120,6 +142,10 @@ class BffSettings(_Settings):
     database_connections: int = Field(default=20, ge=1)
     session: SessionSettings = SessionSettings()
     login: LoginSettings = LoginSettings()
+    signup: SignupSettings = SignupSettings()
+    mail: MailSettings = MailSettings()
+    public_url: str | None = None
+    """Where people find the BFF, for links in mails, for example https://app.example.com."""
 
 
 class Playbook(_Settings):
@@ -205,6 +231,14 @@ class Environment:
             "AX_CLIENT_TOKEN_KEY", "the key that Clerk's client tokens are encrypted with, 32 bytes in base64"
         )
         return self._key("AX_CLIENT_TOKEN_KEY")
+
+    @property
+    def smtp_url(self) -> str | None:
+        """The mail server, smtp://user:password@host:port or smtps://…; None when SMTP_URL is not set."""
+        url = self.variables.get("SMTP_URL")
+        if url and not url.startswith(("smtp://", "smtps://")):
+            raise VariableInvalid("SMTP_URL does not begin with smtp:// or smtps:// .")
+        return url or None
 
     def _key(self, variable: str) -> bytes:
         try:

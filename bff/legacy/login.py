@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import pyotp
 
@@ -54,10 +55,7 @@ class LegacyLogin:
 
         Raises Problem (authentication_unavailable) when too many wait.
         """
-        if self._pending >= self._most:
-            raise Problem("authentication_unavailable")
-        self._pending += 1
-        try:
+        with self._waiting():
             if digest is not None:
                 return await self._pool.verify(digest, password)
             if self._decoy is None:
@@ -65,6 +63,20 @@ class LegacyLogin:
                 self._decoy = await self._pool.hash_like(await self._typical_digest(), nobodys)
             await self._pool.verify(self._decoy, password)
             return False
+
+    async def digest(self, password: str) -> str:
+        """A digest of a new password, as most of the table's are made. Raises as `password_matches` does."""
+        with self._waiting():
+            return await self._pool.hash_like(await self._typical_digest(), password)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """A place in the queue. Raises Problem (authentication_unavailable) when it is full."""
+        if self._pending >= self._most:
+            raise Problem("authentication_unavailable")
+        self._pending += 1
+        try:
+            yield
         finally:
             self._pending -= 1
 

@@ -14,6 +14,7 @@ class Account:
 
     id: UUID
     email: str
+    email_verified: bool
     clerk_id: str | None
     """Set: Clerk checks the login, and nothing else does (invariant 3)."""
     digest: str | None = field(repr=False)
@@ -41,7 +42,7 @@ class Legacy(Protocol):
 
 
 async def by_email(connection: Connection, email: str) -> Account | None:
-    """The user with exactly this address."""
+    """The user with this address; only users of Clerk are found in whatever case it is typed."""
     record = await queries.account_by_email(connection, email=email)
     return Account(**record) if record else None
 

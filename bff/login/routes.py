@@ -6,27 +6,15 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
-from bff import cookies
-from bff.addresses import Network, client_address
 from bff.api import Body, Endpoint, answer, read
 from bff.challenges import Method, Transport
-from bff.login.service import Challenged, Complete, LoginService, NewPasswordNeeded, Outcome, Visitor
-from bff.views import (
-    ChallengeView,
-    CompleteView,
-    NewPasswordView,
-    SecondFactorView,
-    SessionView,
-    UserView,
-    WayView,
-)
+from bff.login.service import LoginService
+from bff.outcomes import Responder
+from bff.views import CompleteView, NewPasswordView, SecondFactorView, VerificationView, WayView
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00]+$")]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
-
-MOST_USER_AGENT = 512
-"""Characters of it that are kept."""
 
 
 class LoginBody(Body):
@@ -62,8 +50,7 @@ class LoginRoutes:
     """Endpoints of the login."""
 
     service: LoginService
-    trusted_proxies: tuple[Network, ...]
-    secure: bool
+    responder: Responder
 
     def endpoints(self) -> list[Endpoint]:
         """What there is."""
@@ -73,7 +60,7 @@ class LoginRoutes:
             "origin_mismatch",
             "media_type_unsupported",
         )
-        results = CompleteView | SecondFactorView | NewPasswordView
+        results = CompleteView | SecondFactorView | VerificationView | NewPasswordView
         return [
             Endpoint(
                 "POST",
@@ -107,66 +94,22 @@ class LoginRoutes:
     async def login(self, request: web.Request) -> web.StreamResponse:
         """POST /auth/login."""
         body = await read(request, LoginBody)
-        visitor = self._visitor(request, body.device)
-        outcome = await self.service.login(body.email, body.password, body.transport, visitor)
-        return self._respond(outcome, body.transport)
+        visitor = self.responder.visitor(request, body.device)
+        return self.responder.respond(
+            await self.service.login(body.email, body.password, body.transport, visitor)
+        )
 
     async def prepare(self, request: web.Request) -> web.StreamResponse:
         """POST /auth/login/second-factor/prepare."""
         body = await read(request, PrepareBody)
-        way = await self.service.prepare(body.challenge_id, body.method, body.to, self._visitor(request))
+        visitor = self.responder.visitor(request)
+        way = await self.service.prepare(body.challenge_id, body.method, body.to, visitor)
         return answer(WayView(method=way.method, to=way.to))
 
     async def finish(self, request: web.Request) -> web.StreamResponse:
         """POST /auth/login/second-factor."""
         body = await read(request, FinishBody)
-        visitor = self._visitor(request, body.device)
-        return self._respond(
-            await self.service.finish(body.challenge_id, body.method, body.code, visitor), "cookie"
+        visitor = self.responder.visitor(request, body.device)
+        return self.responder.respond(
+            await self.service.finish(body.challenge_id, body.method, body.code, visitor)
         )
-
-    def _visitor(self, request: web.Request, device: str | None = None) -> Visitor:
-        user_agent = request.headers.get("User-Agent")
-        return Visitor(
-            client_address(request, self.trusted_proxies),
-            user_agent[:MOST_USER_AGENT].encode(errors="replace").decode() if user_agent else None,
-            device or request.cookies.get(cookies.DEVICE),
-        )
-
-    def _respond(self, outcome: Outcome, transport: Transport) -> web.StreamResponse:
-        match outcome:
-            case Complete(minted, transport, device):
-                bearer = transport == "bearer"
-                response = answer(
-                    CompleteView(
-                        user=UserView.of(minted.session.user),
-                        session=SessionView.of(minted.session),
-                        token=minted.token if bearer else None,
-                        device=device if bearer else None,
-                    )
-                )
-                if not bearer:
-                    cookies.set_session(response, minted, secure=self.secure)
-                    cookies.set_device(response, device, secure=self.secure)
-            case Challenged(challenge_id, expires_at, challenge, sent_to, device):
-                bearer = challenge.transport == "bearer"
-                response = answer(
-                    SecondFactorView(
-                        status="needs_client_trust"
-                        if challenge.kind == "client_trust"
-                        else "needs_second_factor",
-                        challenge=ChallengeView(
-                            id=challenge_id,
-                            kind=challenge.kind,
-                            expires_at=expires_at,
-                            methods=tuple(WayView(method=way.method, to=way.to) for way in challenge.ways),
-                            sent_to=sent_to,
-                        ),
-                        device=device if bearer else None,
-                    )
-                )
-                if not bearer:
-                    cookies.set_device(response, device, secure=self.secure)
-            case NewPasswordNeeded():
-                response = answer(NewPasswordView())
-        return response

@@ -5,8 +5,9 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import replace
+from typing import Protocol
+from uuid import UUID
 
 import structlog
 
@@ -19,8 +20,9 @@ from bff.login import account as accounts
 from bff.login.account import Account, Legacy
 from bff.login.clerk import ClerkLogin, ClerkOut, PasswordNeeded, Refused, SignedIn, SignInGone, StepNeeded
 from bff.observability import Metrics
+from bff.outcomes import Challenged, Complete, NewPasswordNeeded, Outcome, Verifying, Visitor
 from bff.problems import Problem
-from bff.sessions import ClerkSession, Minted, Sessions, Standing
+from bff.sessions import ClerkSession, Sessions, Standing
 from toolkit.database import queries
 from toolkit.environment import LoginSettings
 from toolkit.errors import ToolkitError
@@ -31,43 +33,14 @@ ROUNDS = 3
 _log = structlog.get_logger("bff")
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Where a request comes from."""
+class Signups(Protocol):
+    """What the login asks of signups."""
 
-    address: Address | None
-    user_agent: str | None
-    device: str | None = field(default=None, repr=False)
-    """The id that the device was given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Complete:
-    """Logged in."""
-
-    minted: Minted
-    transport: Transport
-    device: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Challenged:
-    """The password was right, and a second step is needed."""
-
-    challenge_id: str = field(repr=False)
-    expires_at: datetime
-    challenge: Challenge
-    sent_to: str | None
-    """Where a code went already, masked."""
-    device: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class NewPasswordNeeded:
-    """The password was right, and must be replaced before anybody is let in."""
-
-
-Outcome = Complete | Challenged | NewPasswordNeeded
+    async def resume(
+        self, user_id: UUID, email: str, signed_in: SignedIn, visitor: Visitor
+    ) -> Verifying | None:
+        """The signup that the user has to verify first; None for none. Raises Problem."""
+        ...
 
 
 class _Changed(Exception):
@@ -86,6 +59,7 @@ class LoginService:
         limits: Limits,
         clerk: ClerkLogin,
         legacy: Legacy | None,
+        signups: Signups,
         settings: LoginSettings,
         metrics: Metrics,
     ) -> None:
@@ -96,6 +70,7 @@ class LoginService:
         self._limits = limits
         self._clerk = clerk
         self._legacy = legacy
+        self._signups = signups
         self._settings = settings
         self._metrics = metrics
         self._ending: set[asyncio.Task[None]] = set()
@@ -259,16 +234,24 @@ class LoginService:
         transport: Transport,
         visitor: Visitor,
         challenge_id: str | None = None,
-    ) -> Complete:
+    ) -> Complete | Verifying:
         if signed_in.clerk_id != account.clerk_id:
             _log.error("another user in clerk", user_id=str(account.id), clerk_id=signed_in.clerk_id)
             self.end_in_clerk(signed_in.session, visitor.address)
             raise Refused("different_user")
         standing = Standing(account.id, account.clerk_id, None, second_factor_passed=True)
         try:
+            verifying = None
+            if not account.email_verified:
+                verifying = await self._signups.resume(account.id, account.email, signed_in, visitor)
             async with self._database.transaction() as connection:
                 if challenge_id is not None and not await self._challenges.use(connection, challenge_id):
                     raise _Changed
+                if verifying is not None:
+                    device = await self._devices.keep(
+                        connection, visitor.device, signed_in.session.client_token
+                    )
+                    return replace(verifying, transport=transport, device=device)
                 minted = await self._sessions.mint(
                     connection,
                     standing,
@@ -361,7 +344,7 @@ class LoginService:
         if address is not None:
             limits[f"address {limited_network(address)}"] = self._settings.per_address
         if email is not None:
-            limits[f"account {email}"] = self._settings.per_account
+            limits[f"account {email.lower()}"] = self._settings.per_account
         await self._limits.spend(limits)
 
     async def _spend_code(self, challenge: Challenge) -> None:

@@ -4,15 +4,17 @@
 -- That everything the BFF needs is there; an error if not.
 SELECT 1
 FROM users AS u, sessions AS s, clerk_migration.login_challenges AS c, clerk_migration.login_devices,
-    clerk_migration.attempts, clerk_migration.login_counts
-WHERE u.clerk_id = '' AND s.clerk_session_id = '' AND c.digest_hash = ''
+    clerk_migration.attempts, clerk_migration.login_counts, clerk_migration.switches,
+    clerk_migration.signup_sagas AS g
+WHERE u.clerk_id = '' AND s.clerk_session_id = '' AND c.digest_hash = '' AND g.email = ''
 LIMIT 0;
 
 -- name: account_by_email(email)^
--- Byte by byte, as AX looks its users up.
+-- Byte by byte, as AX looks its users up; and as Clerk compares addresses, for users who are in Clerk.
 SELECT
     id,
     email,
+    email_verified_at IS NOT NULL AS email_verified,
     clerk_id,
     hashed_password AS digest,
     enabled_2fa AS second_factor,
@@ -20,12 +22,15 @@ SELECT
     nonce AS totp_nonce,
     disabled_at IS NOT NULL AS disabled
 FROM users
-WHERE email = :email;
+WHERE email = :email OR (lower(email) = lower(:email) AND clerk_id IS NOT NULL)
+ORDER BY email = :email DESC
+LIMIT 1;
 
 -- name: account_by_id(user_id)^
 SELECT
     id,
     email,
+    email_verified_at IS NOT NULL AS email_verified,
     clerk_id,
     hashed_password AS digest,
     enabled_2fa AS second_factor,

@@ -32,6 +32,8 @@ class Emulator:
     folder: Path
     port: int
     secret_key: str = field(repr=False)
+    smtp_port: int | None = None
+    """Where it takes mail for its outbox."""
 
     @property
     def url(self) -> str:
@@ -63,6 +65,7 @@ class Emulator:
                     *(sys.executable, "-m", MODULE, "--host", "127.0.0.1", "--port", str(self.port)),
                     *("--state", str(self._state), "--secret-key", self.secret_key),
                     *("--publishable-key", self.publishable_key),
+                    *(("--smtp-port", str(self.smtp_port)) if self.smtp_port else ()),
                 ],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

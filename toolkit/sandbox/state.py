@@ -61,6 +61,8 @@ class Settings(BaseModel):
     """AX's key for TOTP secrets: 32 bytes, in base64."""
     client_token_key: str = Field(repr=False)
     """The key for Clerk's client tokens: 32 bytes, in base64."""
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    """None in a sandbox that was made before it took mail; its next start has one."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,12 @@ class Sandbox:
     @property
     def clerk(self) -> Emulator:
         """The emulated Clerk."""
-        return Emulator(self.folder / "clerk", self.settings.clerk_port, self.settings.clerk_secret_key)
+        return Emulator(
+            self.folder / "clerk",
+            self.settings.clerk_port,
+            self.settings.clerk_secret_key,
+            self.settings.smtp_port,
+        )
 
     @property
     def is_running(self) -> bool:
@@ -100,6 +107,7 @@ class Sandbox:
     @property
     def variables(self) -> dict[str, str]:
         """What a program needs in its environment to work on this sandbox."""
+        smtp_port = self.settings.smtp_port
         return {
             "DATABASE_URL": self.postgres.url,
             "CLERK_SECRET_KEY": self.clerk.secret_key,
@@ -109,6 +117,7 @@ class Sandbox:
             "CLERK_PROXY_URL": f"{self.clerk.url}/__clerk",
             "AX_TOTP_KEY": self.settings.totp_key,
             "AX_CLIENT_TOKEN_KEY": self.settings.client_token_key,
+            **({"SMTP_URL": f"smtp://127.0.0.1:{smtp_port}"} if smtp_port else {}),
         }
 
 
@@ -153,20 +162,21 @@ def make(postgres_port: int | None, clerk_port: int | None) -> Sandbox:
     Ports that are not given stay what they are, and are free ones the first time. To be called under `lock`.
     Raises FolderUnusable.
     """
-    existing = find()
+    existing, free = find(), free_ports()
     if existing:
         kept = existing.settings
         settings = kept.model_copy(
             update={
                 "postgres_port": postgres_port or kept.postgres_port,
                 "clerk_port": clerk_port or kept.clerk_port,
+                "smtp_port": kept.smtp_port or next(free),
             }
         )
     else:
-        free = free_ports()
         settings = Settings(
             postgres_port=postgres_port or next(free),
             clerk_port=clerk_port or next(free),
+            smtp_port=next(free),
             database_password=secrets.token_hex(16),
             clerk_secret_key=f"sk_test_{secrets.token_hex(20)}",
             totp_key=base64.b64encode(secrets.token_bytes(32)).decode(),

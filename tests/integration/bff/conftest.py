@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,13 +31,23 @@ from toolkit.paths import ROOT
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "her long password"
+INVITE = "AX-INVITE"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 TOTP_KEY, NONCE = bytes(range(32)), b"n" * 12
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+SMTP_PORT = free_port()
+
+
 @pytest.fixture(scope="module")
 def emulator(traffic_file: Path) -> Iterator[Emulator]:
-    started = Emulator(traffic_file, "--rate-limit", "off")
+    started = Emulator(traffic_file, "--rate-limit", "off", "--smtp-port", str(SMTP_PORT))
     yield started
     started.stop()
 
@@ -108,6 +119,16 @@ class Bff:
         assert reply.status == 200, reply
         return str(reply.content["token"])
 
+    async def sign_up(self, email: str = "new@example.com", **more: Any) -> Reply:
+        body = {"invite": INVITE, "email": email, "password": PASSWORD, **more}
+        return await self.call("POST", "/auth/signup", body)
+
+    async def verify(self, signup_id: str, code: str) -> Reply:
+        return await self.call("POST", f"/auth/signup/{signup_id}/verify", {"code": code})
+
+    async def resend(self, signup_id: str) -> Reply:
+        return await self.call("POST", f"/auth/signup/{signup_id}/resend")
+
     async def finish(self, challenge: str, code: str, method: str = "totp", **more: Any) -> Reply:
         body = {"challenge_id": challenge, "method": method, "code": code}
         return await self.call("POST", "/auth/login/second-factor", body, **more)
@@ -134,6 +155,13 @@ class World:
     folder: Path
     running: list[Bff] = field(default_factory=list)
     login: dict[str, Any] = field(default_factory=lambda: {"failure_seconds": 0.05})
+    signup: dict[str, Any] = field(
+        default_factory=lambda: {
+            "answer_seconds": 0.05,
+            "resend_seconds": 0.2,
+            "per_address": {"attempts": 1000, "seconds": 60},
+        }
+    )
 
     @property
     def variables(self) -> dict[str, str]:
@@ -146,6 +174,7 @@ class World:
             "CLERK_PROXY_URL": f"{self.emulator.url}/__clerk",
             "AX_TOTP_KEY": base64.b64encode(TOTP_KEY).decode(),
             "AX_CLIENT_TOKEN_KEY": base64.b64encode(b"k" * 32).decode(),
+            "SMTP_URL": f"smtp://127.0.0.1:{SMTP_PORT}",
         }
 
     async def bff(self, **changed: str | None) -> Bff:
@@ -156,13 +185,16 @@ class World:
                 {
                     "clerk_instance": "development",
                     "source": AX_SOURCE,
-                    "bff": {"trusted_proxies": ["127.0.0.0/8"], "login": self.login},
+                    "bff": {
+                        "trusted_proxies": ["127.0.0.0/8"],
+                        "login": self.login,
+                        "signup": self.signup,
+                        "public_url": "https://app.example.com",
+                    },
                 }
             )
         )
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         given = {name: value for name, value in {**self.variables, **changed}.items() if value is not None}
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("CLERK_", "AX_"))}
         log = self.folder / f"bff{len(self.running)}.log"
@@ -183,6 +215,48 @@ class World:
                         return started
                 assert process.poll() is None, log.read_text()
                 await asyncio.sleep(0.05)
+
+    async def invite(self, code: str = INVITE, uses: int = 1) -> None:
+        await self.connection.execute(
+            "INSERT INTO invites (code_hash, uses_left) VALUES (sha256($1), $2)", code.encode(), uses
+        )
+
+    async def uses_left(self, code: str = INVITE) -> int:
+        return int(
+            await self.connection.fetchval(
+                "SELECT uses_left FROM invites WHERE code_hash = sha256($1)", code.encode()
+            )
+        )
+
+    async def switch(self, name: str, value: str) -> None:
+        await self.connection.execute(
+            "UPDATE clerk_migration.switches SET value = $2 WHERE name = $1", name, value
+        )
+
+    async def mail(self, to: str, purpose: str = "email_code", *, count: int = 1) -> list[dict[str, Any]]:
+        """What the address got, when there is as much of it."""
+        async with asyncio.timeout(10):
+            while True:
+                outbox = await asyncio.to_thread(
+                    self.emulator.control, "GET", f"outbox?to={urllib.parse.quote(to)}"
+                )
+                found = [mail for mail in outbox if mail["purpose"] == purpose]
+                if len(found) >= count:
+                    return found
+                await asyncio.sleep(0.05)
+
+    async def people_in_clerk(self, count: int) -> None:
+        """Wait until there are so many."""
+        for _ in range(450):
+            if (await self.people())[0] == count:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(await self.people())
+
+    async def people(self) -> tuple[int, int]:
+        """How many there are in Clerk, and in AX."""
+        async with self.clerk() as clerk:
+            return await clerk.count_users(), await self.connection.fetchval("SELECT count(*) FROM users")
 
     def clerk(self) -> BackendClient:
         return BackendClient(ClerkConfig.from_environment(self.variables), rate=None)

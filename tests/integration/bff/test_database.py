@@ -5,7 +5,7 @@ import pytest
 
 from bff.database import Database
 from tests.postgres import Server
-from toolkit.database import DatabaseUnreachable
+from toolkit.database import DatabaseFailed, DatabaseUnreachable
 
 PID = "SELECT pg_backend_pid()"
 
@@ -20,3 +20,13 @@ async def test_a_connection_that_waits_for_nothing_is_not_used_again(postgres: S
                 raise asyncpg.InternalClientError("cannot switch to state 12")
         async with database.connection() as connection:
             assert await connection.fetchval(PID) != first
+
+
+async def test_what_a_query_was_given_is_not_told(postgres: Server) -> None:
+    """Invariant 8."""
+    async with Database(postgres.create_database(), 1) as database:
+        with pytest.raises(DatabaseFailed) as failed:
+            async with database.connection() as connection:
+                await connection.fetchval("SELECT $1::integer", "a password")
+    assert "password" not in str(failed.value)
+    assert "query argument $1" in str(failed.value)

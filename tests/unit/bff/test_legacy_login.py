@@ -25,6 +25,7 @@ def account(**changed: object) -> Account:
     fields: dict[str, object] = {
         "id": UUID(int=1),
         "email": "a@example.com",
+        "email_verified": True,
         "clerk_id": None,
         "digest": None,
         "second_factor": True,

@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from toolkit.sandbox.clerk.instance import Instance
+from toolkit.sandbox.clerk.mailbox import mailbox
 from toolkit.sandbox.clerk.server import application
 from toolkit.sandbox.clerk.settings import MOST_LATENCY_MS, REQUESTS, Settings
 from toolkit.sandbox.clerk.store import Store
@@ -59,6 +60,9 @@ class Latency(click.ParamType[float]):
 )
 @click.option("--secret-key", default=SECRET_KEY, help="The key it accepts.  [default: one of its own]")
 @click.option("--publishable-key", help="[default: made from host and port]")
+@click.option(
+    "--smtp-port", type=click.IntRange(1, 65535), help="Take mail there, too, and put it into the outbox."
+)
 def clerk(
     host: str,
     port: int,
@@ -67,6 +71,7 @@ def clerk(
     state: Path | None,
     secret_key: str,
     publishable_key: str | None,
+    smtp_port: int | None,
 ) -> None:
     """Run the Clerk emulator alone, in the foreground; Ctrl-C ends it.
 
@@ -94,7 +99,7 @@ def clerk(
         ("CLERK_FRONTEND_API_URL", url),
     ):
         click.echo(f"export {name}={value}")
-    uvloop.run(_serve(instance, listening))
+    uvloop.run(_serve(instance, listening, _listen(host, smtp_port) if smtp_port else None))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -106,13 +111,15 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def _serve(instance: Instance, listening: socket.socket) -> None:
+async def _serve(instance: Instance, listening: socket.socket, mail: socket.socket | None) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     runner = web.AppRunner(application(instance), access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.SockSite(runner, listening).start()
+    if mail is not None:
+        await loop.create_server(lambda: mailbox(instance), sock=mail)
     await ended.wait()
     await runner.cleanup()
     instance.store.close()

@@ -77,8 +77,11 @@ class Instance:
 
     def send(self, channel: str, to: str, purpose: str, code: str) -> None:
         """Put a message into the outbox."""
-        message = {"to": to, "channel": channel, "purpose": purpose, "code": code, "created_at": now_ms()}
-        self.outbox.append(message)
+        self.keep({"to": to, "channel": channel, "purpose": purpose, "code": code})
+
+    def keep(self, message: dict[str, object]) -> None:
+        """Put any message into the outbox."""
+        self.outbox.append({**message, "created_at": now_ms()})
         del self.outbox[:-MOST_MESSAGES]
 
     def change_settings(self, settings: Settings) -> None:

@@ -1,0 +1,145 @@
+"""What a signup does in Clerk."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from bff.addresses import Address
+from bff.sessions import ClerkSession
+from toolkit.clerk import (
+    BackendClient,
+    CircuitBreaker,
+    ClerkAnswerUnexpected,
+    ClientInvalid,
+    Device,
+    FrontendClient,
+    FrontendUser,
+    IdentifierExists,
+    User,
+    VerificationFailed,
+)
+from toolkit.migration.signups import delete
+
+TICKET_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who signs up."""
+
+    email: str
+    password: str = field(repr=False)
+    first_name: str | None = None
+    last_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSent:
+    """Clerk sent a code, which is to be tried with this session."""
+
+    email_address_id: str
+    session: ClerkSession
+
+
+class EmailTaken(Exception):
+    """Another Clerk user has the address."""
+
+
+class ClerkSignup:
+    """Creates users and has their addresses verified. Every call raises ClerkError."""
+
+    def __init__(self, backend: BackendClient, frontend: FrontendClient) -> None:
+        self._backend = backend
+        self._frontend = frontend
+        self._breaker = CircuitBreaker()
+
+    async def create(self, person: Person, saga_id: UUID, user_id: str) -> User:
+        """A user whose address is not verified yet. Raises EmailTaken too; the password was then right or not."""
+        try:
+            async with self._breaker.call():
+                return await self._backend.create_user(
+                    external_id=user_id,
+                    email_address=person.email,
+                    email_status="reserved",
+                    password=person.password,
+                    first_name=person.first_name,
+                    last_name=person.last_name,
+                    private_metadata={"signup": str(saga_id)},
+                )
+        except IdentifierExists as error:
+            if "external_id" not in error.params:
+                raise EmailTaken from error
+            async with self._breaker.call():  # an earlier attempt of this call got through
+                found = await self._backend.find_user_by_external_id(user_id)
+            if found is None:
+                raise
+            return found
+
+    async def remove(self, clerk_id: str) -> None:
+        """Delete a user; one that is gone already is no error."""
+        async with self._breaker.call():
+            await delete(self._backend, clerk_id)
+
+    async def sign_in(self, clerk_id: str, address: Address | None) -> ClerkSession:
+        """Sign the user in without the password."""
+        async with self._breaker.call():
+            token = await self._backend.create_sign_in_token(clerk_id, expires_in_seconds=TICKET_SECONDS)
+        device = self._device(None, address)
+        sign_in = await device.create_sign_in_with_ticket(token.token or "")
+        if sign_in.session is None or sign_in.user_id != clerk_id or device.client_token is None:
+            raise ClerkAnswerUnexpected(f"A new user's sign-in is {sign_in.status}, and not complete.")
+        return ClerkSession(sign_in.session.id, device.client_token)
+
+    async def send_code(self, clerk_id: str, address: Address | None) -> CodeSent:
+        """Sign the user in, and have Clerk send a code to the address."""
+        session = await self.sign_in(clerk_id, address)
+        return await self.send_code_in(session, await self.user(session, address), address)
+
+    async def send_code_in(
+        self, session: ClerkSession, user: FrontendUser, address: Address | None
+    ) -> CodeSent:
+        """Have Clerk send a code to the user who is signed in."""
+        device = self._device(session.client_token, address)
+        email_address_id = user.primary_email_address_id
+        if email_address_id is None:
+            raise ClerkAnswerUnexpected("A new user has no email address.")
+        await device.prepare_email_address(session.id, email_address_id)
+        return CodeSent(email_address_id, _renewed(session, device))
+
+    async def user(self, session: ClerkSession, address: Address | None) -> FrontendUser:
+        """The user who is signed in."""
+        return await self._device(session.client_token, address).me(session.id)
+
+    async def resend(self, sent: CodeSent, clerk_id: str, address: Address | None) -> CodeSent:
+        """Have Clerk send another code."""
+        device = self._device(sent.session.client_token, address)
+        try:
+            await device.prepare_email_address(sent.session.id, sent.email_address_id)
+        except ClientInvalid:  # the session is over
+            return await self.send_code(clerk_id, address)
+        return CodeSent(sent.email_address_id, _renewed(sent.session, device))
+
+    async def verify(self, sent: CodeSent, code: str, address: Address | None) -> ClerkSession:
+        """Try a code. Raises IncorrectCode, VerificationFailed, or ClientInvalid when the session is over."""
+        device = self._device(sent.session.client_token, address)
+        try:
+            await device.verify_email_address(sent.session.id, sent.email_address_id, code)
+        except VerificationFailed:
+            if not is_verified(await device.me(sent.session.id)):  # an earlier answer may have been lost
+                raise
+        return _renewed(sent.session, device)
+
+    def _device(self, client_token: str | None, address: Address | None) -> Device:
+        return self._frontend.device(client_token, address=None if address is None else str(address))
+
+
+def is_verified(user: FrontendUser) -> bool:
+    """Whether the user's address is proven."""
+    return any(
+        email.verification is not None and email.verification.status == "verified"
+        for email in user.email_addresses
+        if email.id == user.primary_email_address_id
+    )
+
+
+def _renewed(session: ClerkSession, device: Device) -> ClerkSession:
+    return ClerkSession(session.id, device.client_token or session.client_token)

@@ -1,0 +1,420 @@
+"""What happens at a signup.
+
+The switch `signup` decides who keeps the new password: Clerk or AX. With Clerk it is a saga, whose steps are written
+down as they are done (clerk_migration.signup_sagas); `toolkit.migration.signups` ends those that do not end here.
+
+Whether an address has an account already is told to its owner, by mail, and to nobody else: the signup then leads
+nowhere and looks as if it did, from its answers to the use of the invite, which comes back when it is over.
+"""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from bff.addresses import limited_network
+from bff.challenges import Transport
+from bff.database import Database
+from bff.devices import Devices
+from bff.limits import Limits
+from bff.login.clerk import RETRY_AFTER, SignedIn
+from bff.mail import Mailer, masked
+from bff.outcomes import Complete, Verifying, Visitor
+from bff.problems import FieldError, Problem
+from bff.sessions import ClerkSession, Minted, Sessions, Standing
+from bff.signup.clerk import ClerkSignup, CodeSent, EmailTaken, Person, is_verified
+from bff.tokens import ClientTokenCipher, Sealed
+from toolkit.clerk import (
+    ClerkApiError,
+    ClerkError,
+    ClerkRateLimited,
+    ClerkUnavailable,
+    ClientInvalid,
+    IncorrectCode,
+    ParameterInvalid,
+    PasswordRejected,
+    SignUpNotAllowed,
+    VerificationFailed,
+)
+from toolkit.database import queries
+from toolkit.environment import Limit, SignupSettings
+from toolkit.migration.signups import Sagas
+
+T = TypeVar("T")
+
+_FIELDS = {
+    "email_address": "email",
+    "password": "password",
+    "first_name": "first_name",
+    "last_name": "last_name",
+}
+"""Clerk's names of what is typed in."""
+_log = structlog.get_logger("bff")
+
+
+class LegacySignup(Protocol):
+    """Signing up as AX does; `bff.legacy` has it as long as there is one."""
+
+    async def sign_up(self, invite: str, person: Person, visitor: Visitor) -> Minted:
+        """Make a user and a session. Raises Problem."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A signup that waits for its code."""
+
+    id: UUID
+    user_id: str
+    email: str
+    transport: Transport
+    clerk_id: str | None
+    """None for one that leads nowhere."""
+    sent: CodeSent | None = field(repr=False)
+
+
+class SignupService:
+    """Signs people up. `clerk` and `sagas` are None when Clerk is not configured."""
+
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        devices: Devices,
+        limits: Limits,
+        cipher: ClientTokenCipher,
+        clerk: ClerkSignup | None,
+        sagas: Sagas | None,
+        legacy: LegacySignup | None,
+        mailer: Mailer,
+        settings: SignupSettings,
+        *,
+        failure_seconds: float,
+        public_url: str | None,
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._devices = devices
+        self._limits = limits
+        self._cipher = cipher
+        self._clerk = clerk
+        self._sagas = sagas
+        self._legacy = legacy
+        self._mailer = mailer
+        self._settings = settings
+        self._failure_seconds = failure_seconds
+        self._public_url = public_url
+
+    async def sign_up(
+        self, invite: str, person: Person, transport: Transport, visitor: Visitor
+    ) -> Complete | Verifying:
+        """Begin a signup (with the switch on `legacy`: do all of it). Raises Problem."""
+        started = time.monotonic()
+        await self._spend(visitor)
+        async with self._database.connection() as connection:
+            switch = await queries.switch(connection, name="signup")
+        if switch == "legacy" and self._legacy is not None:
+            return Complete(await self._legacy.sign_up(invite, person, visitor), transport)
+        if self._clerk is None or self._sagas is None:
+            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+        person = replace(person, email=person.email.lower())  # Clerk's addresses have no case
+        if person.password.lower() == person.email:
+            raise invalid("password", "matches_email", "The password must not be the email address.")
+        try:
+            return await self._begin(self._clerk, self._sagas, invite, person, transport, visitor)
+        finally:
+            await asyncio.sleep(max(0.0, started + self._settings.answer_seconds - time.monotonic()))
+
+    async def verify(self, signup_id: UUID, code: str, visitor: Visitor) -> Complete:
+        """Try the code of a signup. Raises Problem."""
+        started = time.monotonic()
+        await self._spend(visitor)
+        await self._limits.spend({f"signup codes {signup_id}": self._settings.codes_per_signup})
+        signup = await self._waiting(signup_id)
+        try:
+            if self._clerk is None:
+                raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+            if signup.sent is None or signup.clerk_id is None:
+                raise Problem("code_invalid")
+            session = await self._try_code(self._clerk, signup, signup.sent, signup.clerk_id, code, visitor)
+        except Problem as problem:
+            if problem.code == "code_invalid":
+                await asyncio.sleep(max(0.0, started + self._failure_seconds - time.monotonic()))
+            raise
+        return await self._complete(signup_id, signup, session, visitor)
+
+    async def resend(self, signup_id: UUID, visitor: Visitor) -> Verifying:
+        """Have another code sent. Raises Problem."""
+        started = time.monotonic()
+        await self._spend(visitor)
+        signup = await self._waiting(signup_id)
+        once = Limit(attempts=1, seconds=self._settings.resend_seconds)
+        await self._limits.spend({f"signup resend {signup_id}": once})
+        if self._clerk is None:
+            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+        if signup.sent is None or signup.clerk_id is None:
+            self._tell_owner(signup.email)
+        else:
+            sent = await _clerk_says(self._clerk.resend(signup.sent, signup.clerk_id, visitor.address))
+            if not await self._keep(signup_id, sent):
+                raise Problem("signup_ended")
+        await asyncio.sleep(max(0.0, started + self._failure_seconds - time.monotonic()))
+        return self._verifying(signup_id, signup.email)
+
+    async def resume(
+        self, user_id: UUID, email: str, signed_in: SignedIn, visitor: Visitor
+    ) -> Verifying | None:
+        """For somebody whom Clerk let in: the signup that is to be verified first, with a new code sent; None for none.
+
+        Raises Problem.
+        """
+        async with self._database.connection() as connection:
+            signup_id = await queries.signup_of_user(connection, user_id=str(user_id))
+        if signup_id is None:
+            return None
+        if self._clerk is None:
+            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+        user = await _clerk_says(self._clerk.user(signed_in.session, visitor.address))
+        if is_verified(user):  # the answer to the code was lost
+            async with self._database.connection() as connection:
+                await queries.verify_signup(connection, saga_id=signup_id)
+            return None
+        sent = await _clerk_says(self._clerk.send_code_in(signed_in.session, user, visitor.address))
+        if not await self._keep(signup_id, sent):
+            raise Problem("signup_ended")
+        return self._verifying(signup_id, email)
+
+    async def _begin(
+        self,
+        clerk: ClerkSignup,
+        sagas: Sagas,
+        invite: str,
+        person: Person,
+        transport: Transport,
+        visitor: Visitor,
+    ) -> Verifying:
+        async with self._database.transaction() as connection:
+            invite_id = await queries.take_invite(connection, code_hash=hash_invite(invite))
+            if invite_id is None:
+                raise invite_invalid()
+            saga = await queries.open_saga(
+                connection, invite_id=str(invite_id), email=person.email, transport=transport
+            )
+            taken = await queries.email_is_taken(connection, email=person.email)
+        saga_id = saga["id"]
+        try:
+            await self._go_through(clerk, saga, person, visitor, taken=taken)
+        except ClerkError as error:
+            await sagas.undo(saga_id, _reason(error), certain=not error.maybe_applied)
+            raise _problem(error) from None
+        except Problem as problem:
+            await sagas.undo(saga_id, problem.code, certain=True)
+            raise
+        except Exception as error:
+            await sagas.undo(saga_id, type(error).__name__, certain=False)
+            raise
+        return self._verifying(saga_id, person.email)
+
+    async def _go_through(
+        self, clerk: ClerkSignup, saga: Mapping[str, Any], person: Person, visitor: Visitor, *, taken: bool
+    ) -> None:
+        """All steps after the invite."""
+        saga_id, user_id = saga["id"], saga["user_id"]
+        if not taken:
+            try:
+                user = await clerk.create(person, saga_id, user_id)
+            except EmailTaken:
+                taken = True
+        if taken:
+            await self._lead_nowhere(clerk, saga, person)
+            return
+        if not await self._create_row(saga_id, user.id, person):
+            await clerk.remove(user.id)
+            await self._decoy(saga_id, person.email)
+            return
+        if not await self._keep(saga_id, await clerk.send_code(user.id, visitor.address)):
+            raise Problem("signup_ended")
+
+    async def _create_row(self, saga_id: UUID, clerk_id: str, person: Person) -> bool:
+        """False when somebody was quicker and has the address in AX. Raises Problem when the signup was undone."""
+        async with self._database.connection() as connection:
+            try:
+                going_on = await queries.create_row(
+                    connection,
+                    saga_id=saga_id,
+                    clerk_id=clerk_id,
+                    first_name=person.first_name,
+                    last_name=person.last_name,
+                )
+            except asyncpg.UniqueViolationError:
+                return False
+        if not going_on:
+            raise Problem("signup_ended")
+        return True
+
+    async def _lead_nowhere(self, clerk: ClerkSignup, saga: Mapping[str, Any], person: Person) -> None:
+        """Have Clerk judge everything but the address, as it would for anybody, and keep nothing of it."""
+        domain = person.email.rpartition("@")[2]
+        stand_in = replace(person, email=f"{secrets.token_hex(12)}@{domain}")
+        user = await clerk.create(stand_in, saga["id"], saga["user_id"])
+        await clerk.remove(user.id)
+        await self._decoy(saga["id"], person.email)
+
+    async def _decoy(self, saga_id: UUID, email: str) -> None:
+        async with self._database.connection() as connection:
+            if not await queries.become_decoy(connection, saga_id=saga_id):
+                raise Problem("signup_ended")
+        self._tell_owner(email)
+
+    async def _keep(self, saga_id: UUID, sent: CodeSent) -> bool:
+        """Note that a code was sent; false when the signup was undone meanwhile."""
+        sealed = self._cipher.seal(sent.session.client_token)
+        async with self._database.connection() as connection:
+            kept = await queries.code_sent(
+                connection,
+                saga_id=saga_id,
+                email_address_id=sent.email_address_id,
+                clerk_session_id=sent.session.id,
+                cipher=sealed.cipher,
+                nonce=sealed.nonce,
+            )
+        return bool(kept)
+
+    async def _waiting(self, signup_id: UUID) -> Waiting:
+        """The signup, if it waits for a code. Raises Problem (signup_ended)."""
+        async with self._database.connection() as connection:
+            record = await queries.signup(
+                connection, saga_id=signup_id, unverified=timedelta(hours=self._settings.unverified_hours)
+            )
+        if record is None:
+            raise Problem("signup_ended")
+        sent = None
+        if record["state"] == "code_sent":
+            token = self._cipher.open(Sealed(record["cipher"], record["nonce"]))
+            session = ClerkSession(record["clerk_session_id"], token or "")
+            sent = CodeSent(record["email_address_id"], session)
+        return Waiting(
+            record["id"],
+            record["user_id"],
+            record["email"],
+            record["transport"],
+            record["clerk_id"],
+            sent,
+        )
+
+    async def _try_code(
+        self,
+        clerk: ClerkSignup,
+        signup: Waiting,
+        sent: CodeSent,
+        clerk_id: str,
+        code: str,
+        visitor: Visitor,
+    ) -> ClerkSession:
+        try:
+            return await _clerk_says(clerk.verify(sent, code, visitor.address))
+        except _SessionOver:  # another login ended it; the code is the address's
+            session = await _clerk_says(clerk.sign_in(clerk_id, visitor.address))
+            again = replace(sent, session=session)
+            return await _clerk_says(clerk.verify(again, code, visitor.address))
+
+    async def _complete(
+        self, signup_id: UUID, signup: Waiting, session: ClerkSession, visitor: Visitor
+    ) -> Complete:
+        standing = Standing(UUID(signup.user_id), signup.clerk_id, None, second_factor_passed=True)
+        async with self._database.transaction() as connection:
+            if not await queries.verify_signup(connection, saga_id=signup_id):
+                raise Problem("signup_ended")
+            minted = await self._sessions.mint(
+                connection,
+                standing,
+                address=visitor.address,
+                user_agent=visitor.user_agent,
+                clerk=session,
+            )
+            if minted is None:
+                raise Problem("signup_ended")
+            device = await self._devices.keep(connection, visitor.device, session.client_token)
+        return Complete(minted, signup.transport, device)
+
+    async def _spend(self, visitor: Visitor) -> None:
+        if visitor.address is not None:
+            key = f"signup address {limited_network(visitor.address)}"
+            await self._limits.spend({key: self._settings.per_address})
+
+    def _verifying(self, signup_id: UUID, email: str) -> Verifying:
+        return Verifying(signup_id, masked(email), round(self._settings.resend_seconds))
+
+    def _tell_owner(self, email: str) -> None:
+        where = f" at {self._public_url}" if self._public_url else ""
+        self._mailer.send(
+            email,
+            "You have an account already",
+            "Somebody, probably you, tried to sign up with this address. There is an account with it already: "
+            f"log in{where} instead. If you do not know your password, ask for a new one there.\n\n"
+            "If it was not you, there is nothing to do.\n",
+        )
+
+
+class _SessionOver(Exception):
+    """Clerk does not know the session any more."""
+
+
+async def _clerk_says(asked: Awaitable[T]) -> T:
+    """What Clerk answers. Raises Problem, or _SessionOver."""
+    try:
+        return await asked
+    except (IncorrectCode, VerificationFailed):
+        raise Problem("code_invalid") from None
+    except ClientInvalid as error:
+        raise _SessionOver from error
+    except ClerkError as error:
+        raise _problem(error) from None
+
+
+def _problem(error: ClerkError) -> Problem:
+    """What a browser is told when Clerk refuses or is out."""
+    if isinstance(error, ClerkRateLimited):
+        return Problem("too_many_attempts", retry_after=error.retry_after)
+    if isinstance(error, SignUpNotAllowed):
+        return invalid("email", "not_allowed", "This address cannot be used here.")
+    if isinstance(error, PasswordRejected | ParameterInvalid):
+        faults = [
+            FieldError(_FIELDS[entry.param], entry.code, entry.long_message or entry.message)
+            for entry in error.errors
+            if entry.param in _FIELDS
+        ]
+        if faults:
+            return Problem("fields_invalid", errors=faults)
+    _log.warning("clerk refused a signup", error=str(error), trace_id=error.trace_id)
+    retry_after = error.retry_after if isinstance(error, ClerkUnavailable) else None
+    return Problem("authentication_unavailable", retry_after=retry_after or RETRY_AFTER)
+
+
+def _reason(error: ClerkError) -> str:
+    if isinstance(error, ClerkApiError):
+        return error.code
+    return "clerk_rate_limited" if isinstance(error, ClerkRateLimited) else "clerk_unavailable"
+
+
+def invalid(field: str, code: str, detail: str) -> Problem:
+    """One field cannot be taken."""
+    return Problem("fields_invalid", errors=[FieldError(field, code, detail)])
+
+
+def invite_invalid() -> Problem:
+    """The invite is unknown, used up or has expired: which, is not told."""
+    return invalid("invite", "invite_invalid", "This invite is not valid, or was used up.")
+
+
+def hash_invite(code: str) -> bytes:
+    """What AX stores of an invite."""
+    return hashlib.sha256(code.strip().encode()).digest()

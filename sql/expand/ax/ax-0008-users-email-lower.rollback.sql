@@ -1,0 +1,4 @@
+SET lock_timeout = '10min';
+SET statement_timeout = 0;
+
+DROP INDEX CONCURRENTLY IF EXISTS users_email_lower_idx;

@@ -1,0 +1,136 @@
+-- Signing up. A saga is a signup that has begun: every step is written down before the next, and each step asks for
+-- the one before, so that whoever undoes a signup and whoever goes on with it never both succeed.
+
+-- name: take_invite(code_hash)$
+-- One use of an invite; its id, or nothing.
+UPDATE invites
+SET uses_left = uses_left - 1
+WHERE code_hash = :code_hash AND uses_left > 0 AND (expires_at IS NULL OR expires_at > now())
+RETURNING id;
+
+-- name: email_is_taken(email)$
+-- As Clerk compares addresses.
+SELECT EXISTS (SELECT FROM users WHERE lower(email) = lower(:email));
+
+-- name: open_saga(invite_id, email, transport)^
+INSERT INTO clerk_migration.signup_sagas (state, user_id, invite_id, email, transport)
+VALUES ('invite_taken', gen_random_uuid()::text, :invite_id::text, :email, :transport)
+RETURNING id, user_id;
+
+-- name: insert_legacy_user(email, digest, first_name, last_name)$
+-- The id; nothing when the address is taken.
+INSERT INTO users (email, hashed_password, first_name, last_name)
+SELECT :email, :digest, :first_name, :last_name
+WHERE NOT EXISTS (SELECT FROM users WHERE lower(email) = lower(:email))
+ON CONFLICT (email) DO NOTHING
+RETURNING id;
+
+-- name: create_row(saga_id, clerk_id, first_name, last_name)$
+-- The user's row, whose login Clerk checks: true, or nothing when the signup was undone meanwhile.
+WITH saga AS (
+    UPDATE clerk_migration.signup_sagas
+    SET state = 'row_created', clerk_id = :clerk_id, updated_at = now()
+    WHERE id = :saga_id AND state = 'invite_taken'
+    RETURNING user_id, email, clerk_id
+)
+
+INSERT INTO users (id, email, clerk_id, first_name, last_name)
+SELECT user_id::uuid, email, clerk_id, :first_name, :last_name FROM saga
+RETURNING true;
+
+-- name: become_decoy(saga_id)$
+-- The address has an account: the signup leads nowhere, and looks as if it did.
+UPDATE clerk_migration.signup_sagas
+SET state = 'decoy', updated_at = now()
+WHERE id = :saga_id AND state = 'invite_taken'
+RETURNING true;
+
+-- name: code_sent(saga_id, email_address_id, clerk_session_id, cipher, nonce)$
+-- Also for a later code.
+UPDATE clerk_migration.signup_sagas
+SET
+    state = 'code_sent',
+    email_address_id = :email_address_id,
+    clerk_session_id = :clerk_session_id,
+    client_token_cipher = :cipher,
+    client_token_nonce = :nonce,
+    updated_at = now()
+WHERE id = :saga_id AND state IN ('row_created', 'code_sent')
+RETURNING true;
+
+-- name: signup(saga_id, unverified)^
+-- A signup that waits for its code.
+SELECT
+    id, state, user_id, email, clerk_id, email_address_id, clerk_session_id, transport,
+    client_token_cipher AS cipher, client_token_nonce AS nonce
+FROM clerk_migration.signup_sagas
+WHERE id = :saga_id AND state IN ('code_sent', 'decoy') AND created_at > now() - :unverified::interval;
+
+-- name: signup_of_user(user_id)$
+-- The signup that this user has to verify yet; its id.
+SELECT id
+FROM clerk_migration.signup_sagas
+WHERE user_id = :user_id::text AND state IN ('row_created', 'code_sent');
+
+-- name: verify_signup(saga_id)$
+-- The end of a signup: the address is verified. True once.
+WITH saga AS (
+    UPDATE clerk_migration.signup_sagas
+    SET
+        state = 'verified', email = NULL, client_token_cipher = NULL, client_token_nonce = NULL, updated_at = now()
+    WHERE id = :saga_id AND state IN ('row_created', 'code_sent')
+    RETURNING user_id
+)
+
+UPDATE users
+SET email_verified_at = now(), updated_at = now()
+WHERE id = (SELECT user_id::uuid FROM saga)
+RETURNING true;
+
+-- name: begin_undo(saga_id, reason, states)$
+-- Gone from AX, and the invite as it was: the user's id, for one caller. What is left is to be done in Clerk.
+WITH saga AS (
+    UPDATE clerk_migration.signup_sagas
+    SET
+        state = 'undoing', reason = :reason, email = NULL,
+        client_token_cipher = NULL, client_token_nonce = NULL, updated_at = now()
+    WHERE id = :saga_id AND state = ANY(:states::text[])
+    RETURNING user_id, invite_id
+),
+
+gone AS (
+    DELETE FROM users WHERE id = (SELECT user_id::uuid FROM saga)
+),
+
+given_back AS (
+    UPDATE invites SET uses_left = uses_left + 1 WHERE id = (SELECT invite_id::uuid FROM saga)
+)
+
+SELECT user_id FROM saga;
+
+-- name: end_undo(saga_id)!
+UPDATE clerk_migration.signup_sagas
+SET state = 'undone', updated_at = now()
+WHERE id = :saga_id AND state = 'undoing';
+
+-- name: claim_sweep()$
+-- One sweep at a time on a database: true when this connection holds the claim.
+SELECT pg_try_advisory_lock(hashtextextended('clerk_migration.sweep', 0));
+
+-- name: release_sweep()$
+SELECT pg_advisory_unlock(hashtextextended('clerk_migration.sweep', 0));
+
+-- name: sagas_to_sweep(settle, unverified, most)
+-- Signups that somebody began and left, with what there is to know of them.
+SELECT
+    id, state, user_id, clerk_id, updated_at <= now() - :settle::interval AS settled
+FROM clerk_migration.signup_sagas
+WHERE
+    (state IN ('invite_taken', 'row_created') AND updated_at <= now() - :settle::interval)
+    OR state = 'undoing'
+    OR (state IN ('code_sent', 'decoy') AND created_at <= now() - :unverified::interval)
+ORDER BY updated_at
+LIMIT :most;
+
+-- name: signups_open()$
+SELECT count(*) FROM clerk_migration.signup_sagas WHERE state NOT IN ('verified', 'undone');

@@ -1,0 +1,323 @@
+"""Signing up: complete, or nothing is left of it (invariant 5)."""
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.integration.bff.conftest import INVITE, PASSWORD, Bff, World
+from toolkit.database import pool
+from toolkit.migration.signups import Sagas, Swept
+
+NEW = "new@example.com"
+NOTHING = timedelta(0)
+
+
+@pytest.fixture
+async def bff(world: World) -> Bff:
+    await world.switch("signup", "clerk")
+    await world.invite()
+    return await world.bff()
+
+
+async def sweep(world: World, *, settle: timedelta = NOTHING, unverified: timedelta = timedelta(1)) -> Swept:
+    async with pool(world.url, 2) as connections, world.clerk() as clerk:
+        swept = await Sagas(connections.acquire, clerk).sweep(settle=settle, unverified=unverified)
+    assert swept is not None
+    return swept
+
+
+async def saga(world: World) -> dict[str, Any]:
+    return dict(await world.connection.fetchrow("SELECT * FROM clerk_migration.signup_sagas") or {})
+
+
+async def nothing_is_left(world: World, uses: int = 1) -> None:
+    assert await world.people() == (0, 0)
+    assert await world.uses_left() == uses
+
+
+async def test_signed_up_verified_and_logged_in(world: World, bff: Bff) -> None:
+    begun = await bff.sign_up(first_name="Ada", last_name="")
+    assert begun.status == 201
+    assert begun.content["status"] == "needs_email_verification"
+    assert begun.content["sent_to"] == "n***@example.com"
+    assert "Set-Cookie" not in begun.headers
+    (mail,) = await world.mail(NEW)
+    done = await bff.verify(begun.content["signup_id"], mail["code"])
+    assert done.status == 200
+    assert done.content["user"]["email_verified"]
+    assert done.content["user"]["authentication"] == "clerk"
+    cookie = done.headers["Set-Cookie"].partition(";")[0]
+    assert (await bff.call("GET", "/me", Cookie=cookie)).content["first_name"] == "Ada"
+    row = await world.connection.fetchrow("SELECT * FROM users")
+    assert row is not None
+    assert row["hashed_password"] is None
+    async with world.clerk() as clerk:
+        user = await clerk.get_user(row["clerk_id"])
+    assert user.external_id == str(row["id"])
+    assert user.private_metadata == {"signup": begun.content["signup_id"]}
+    assert [email.verified for email in user.email_addresses] == [True]
+    assert (await bff.login(NEW)).content["status"] == "complete"
+    assert (await bff.login("NEW@Example.com")).content["status"] == "complete", "as Clerk compares"
+    assert await world.uses_left() == 0
+    ended = await saga(world)
+    assert (ended["state"], ended["email"], ended["client_token_cipher"]) == ("verified", None, None)
+    assert (await bff.verify(begun.content["signup_id"], mail["code"])).code == "signup_ended"
+
+
+async def test_an_invite_is_used_as_often_as_it_may(world: World, bff: Bff) -> None:
+    replies = await asyncio.gather(*(bff.sign_up(f"new{n}@example.com") for n in range(100)))
+    assert sorted(reply.status for reply in replies) == [201] + [422] * 99
+    assert {reply.content["errors"][0]["field"] for reply in replies if reply.status == 422} == {"invite"}
+    assert await world.people() == (1, 1)
+    assert await world.uses_left() == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "field"),
+    [
+        ({"invite": "unknown"}, 422, "invite"),
+        ({"invite": ""}, 400, "invite"),
+        ({"email": "nobody"}, 400, "email"),
+        ({"email": "a@b\u0000.example"}, 400, "email"),
+        ({"password": "short"}, 422, "password"),
+        ({"password": NEW}, 422, "password"),
+        ({"password": "password123"}, 422, "password"),
+        ({"first_name": "x" * 101}, 400, "first_name"),
+    ],
+)
+async def test_what_cannot_be_taken_is_told_by_field(
+    world: World, bff: Bff, changed: dict[str, str], status: int, field: str
+) -> None:
+    reply = await bff.sign_up(**changed) if "email" not in changed else await bff.sign_up(changed["email"])
+    assert (reply.status, [error["field"] for error in reply.content["errors"]]) == (status, [field])
+    await nothing_is_left(world)
+
+
+@pytest.mark.parametrize("where", ["ax", "clerk", "both", "other case"])
+async def test_a_taken_address_tells_the_browser_nothing_and_its_owner_all(
+    world: World, bff: Bff, where: str
+) -> None:
+    """Invariant 9."""
+    await world.invite("AX-OTHER")
+    if where in ("ax", "other case"):
+        await world.legacy("Taken@example.com" if where == "other case" else "taken@example.com")
+    elif where == "both":
+        await world.migrated("taken@example.com")
+    else:
+        async with world.clerk() as clerk:
+            await clerk.create_user(email_address="taken@example.com", password=PASSWORD)
+    people = await world.people()
+    fresh, taken = (
+        await bff.sign_up("fresh@example.com"),
+        await bff.sign_up("taken@example.com", invite="AX-OTHER"),
+    )
+    for reply in (fresh, taken):
+        assert reply.status == 201
+        assert set(reply.content) == {"status", "signup_id", "sent_to", "resend_after", "device"}
+    assert taken.content["sent_to"] == "t***@example.com"
+    (mail,) = await world.mail("taken@example.com", "mail")
+    assert "log in at https://app.example.com" in mail["text"].replace("\n", " ")
+    for invite in (INVITE, "AX-OTHER"):
+        assert (await bff.sign_up("third@example.com", invite=invite)).status == 422, "it is used"
+    tried = [(await bff.verify(reply.content["signup_id"], "000000")).told for reply in (fresh, taken)]
+    assert tried[0] == tried[1]
+    await asyncio.sleep(0.2)
+    again = [await bff.resend(reply.content["signup_id"]) for reply in (fresh, taken)]
+    assert [reply.status for reply in again] == [200, 200]
+    await world.mail("taken@example.com", "mail", count=2)
+    assert (await world.people()) == (people[0] + 1, people[1] + 1), "fresh, and nobody else"
+    assert (await sweep(world, unverified=NOTHING)).undone == 2
+    assert await world.people() == people
+    assert (await world.uses_left(), await world.uses_left("AX-OTHER")) == (1, 1)
+
+
+@pytest.mark.parametrize("password", ["short", "password123"])
+async def test_a_bad_password_is_told_for_a_taken_address_too(world: World, bff: Bff, password: str) -> None:
+    await world.migrated("taken@example.com")
+    told = [(await bff.sign_up(email, password=password)).told for email in (NEW, "taken@example.com")]
+    assert told[0] == told[1]
+    assert told[0][0] == 422
+    assert await world.people() == (1, 1)
+    assert await world.uses_left() == 1
+
+
+async def test_no_answer_comes_sooner_for_a_taken_address(world: World) -> None:
+    world.signup["answer_seconds"] = 0.6
+    await world.switch("signup", "clerk")
+    await world.invite(uses=9)
+    await world.legacy("taken@example.com")
+    bff = await world.bff()
+    for email in (NEW, "taken@example.com"):
+        begun = time.monotonic()
+        assert (await bff.sign_up(email)).status == 201
+        assert time.monotonic() - begun > 0.6
+
+
+async def test_logging_in_unverified_leads_to_the_verification(world: World, bff: Bff) -> None:
+    await bff.sign_up()
+    reply = await bff.login(NEW)
+    assert reply.content["status"] == "needs_email_verification"
+    assert "ax_session" not in str(reply.headers)
+    assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 0
+    mails = await world.mail(NEW, count=2)
+    done = await bff.verify(reply.content["signup_id"], mails[-1]["code"])
+    assert done.status == 200
+    assert (await bff.login(NEW)).content["status"] == "complete"
+
+
+async def test_the_code_is_tried_though_its_clerk_session_is_over(world: World, bff: Bff) -> None:
+    begun = await bff.sign_up()
+    row = await saga(world)
+    async with world.clerk() as clerk:
+        await clerk.revoke_session(row["clerk_session_id"])
+    (mail,) = await world.mail(NEW)
+    assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 200
+
+
+async def test_codes_are_sent_again_and_tried_a_few_times(world: World) -> None:
+    world.signup.update(resend_seconds=1_000_000, codes_per_signup={"attempts": 4, "seconds": 1_000_000})
+    await world.switch("signup", "clerk")
+    await world.invite()
+    bff = await world.bff()
+    begun = await bff.sign_up()
+    signup_id = begun.content["signup_id"]
+    assert begun.content["resend_after"] == 1_000_000
+    assert (await bff.resend(signup_id)).status == 200
+    refused = await bff.resend(signup_id)
+    assert (refused.status, int(refused.headers["Retry-After"]) > 1) == (429, True)
+    codes = [(await bff.verify(signup_id, "000000")).code for _ in range(5)]
+    assert codes == ["code_invalid"] * 4 + ["too_many_attempts"]
+
+
+async def test_the_answer_to_the_right_code_is_lost(world: World, bff: Bff) -> None:
+    begun = await bff.sign_up()
+    (mail,) = await world.mail(NEW)
+    world.emulator.add_fault({"match": {"path": "*/attempt_verification"}, "drop": "after"})
+    assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 503
+    assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 200
+
+
+async def test_a_signup_that_only_clerk_knows_to_be_verified_is_finished(world: World, bff: Bff) -> None:
+    begun = await bff.sign_up()
+    (mail,) = await world.mail(NEW)
+    world.emulator.add_fault({"match": {"path": "*/attempt_verification"}, "drop": "after"})
+    await bff.verify(begun.content["signup_id"], mail["code"])
+    assert (await sweep(world, unverified=NOTHING)).finished == 1
+    assert (await bff.login(NEW)).content["user"]["email_verified"]
+
+
+async def test_a_signup_that_is_never_verified_is_undone(world: World, bff: Bff) -> None:
+    begun = await bff.sign_up()
+    assert await sweep(world) == Swept()
+    await world.connection.execute(
+        "UPDATE clerk_migration.signup_sagas SET created_at = created_at - interval '24 hours'"
+    )
+    assert (await bff.verify(begun.content["signup_id"], "000000")).code == "signup_ended"
+    assert (await sweep(world)).undone == 1
+    await nothing_is_left(world)
+    ended = await saga(world)
+    assert (ended["state"], ended["reason"], ended["email"]) == ("undone", "never_verified", None)
+    assert (await bff.login(NEW)).code == "credentials_invalid"
+
+
+STEPS = {
+    "the user": "/v1/users",
+    "the ticket": "/v1/sign_in_tokens",
+    "the sign-in": "/v1/client/sign_ins",
+    "who it is": "/v1/me",
+    "the code": "*/prepare_verification",
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"drop": "before"}, id="down"),
+        pytest.param({"drop": "after"}, id="answer lost"),
+        pytest.param({"status": 500}, id="5xx"),
+        pytest.param({"status": 429}, id="429"),
+        pytest.param({"body": "<html>Welcome</html>"}, id="HTML"),
+    ],
+)
+async def test_a_step_that_fails_leaves_nothing(
+    world: World, bff: Bff, step: str, fault: dict[str, Any]
+) -> None:
+    """Invariant 5."""
+    world.emulator.add_fault(
+        {
+            "match": {"path": STEPS[step], "method": "GET" if step == "who it is" else "POST"},
+            "times": 50,
+            **fault,
+        }
+    )
+    reply = await bff.sign_up()
+    world.emulator.clear_faults()
+    assert reply.status in (429, 503), reply
+    assert await world.uses_left() == 1, "at once"
+    assert await world.connection.fetchval("SELECT count(*) FROM users") == 0
+    await sweep(world)
+    await nothing_is_left(world)
+    assert (await saga(world))["state"] == "undone"
+    assert (await bff.sign_up()).status == 201, "and it may be tried again"
+
+
+async def test_what_cannot_be_undone_in_clerk_is_undone_later(world: World, bff: Bff) -> None:
+    world.emulator.add_fault({"match": {"path": "/v1/sign_in_tokens"}, "times": 50, "status": 500})
+    world.emulator.add_fault(
+        {"match": {"path": "/v1/users/*", "method": "DELETE"}, "times": 50, "status": 500}
+    )
+    assert (await bff.sign_up()).status == 503
+    assert (await world.people(), await world.uses_left()) == ((1, 0), 1)
+    assert (await sweep(world)).left == 1
+    world.emulator.clear_faults()
+    assert (await sweep(world)).undone == 1
+    await nothing_is_left(world)
+
+
+async def test_a_create_that_arrives_late_is_waited_for(world: World, bff: Bff) -> None:
+    world.emulator.add_fault({"match": {"path": "/v1/users", "method": "POST"}, "latency_ms": 7000})
+    reply = await bff.sign_up()
+    assert reply.status == 503
+    assert (await saga(world))["state"] == "undoing"
+    assert (await sweep(world, settle=timedelta(minutes=2))).left == 1
+    await world.people_in_clerk(1)
+    assert (await sweep(world, settle=timedelta(minutes=2))).undone == 1
+    await nothing_is_left(world)
+
+
+async def test_without_clerk_nobody_signs_up_and_nothing_is_taken(world: World) -> None:
+    await world.switch("signup", "clerk")
+    await world.invite()
+    bff = await world.bff(CLERK_SECRET_KEY=None)
+    assert (await bff.sign_up()).code == "authentication_unavailable"
+    assert await world.uses_left() == 1
+
+
+async def test_the_switch_works_at_once_and_signing_up_as_ax_does_stays(world: World) -> None:
+    await world.invite(uses=3)
+    bff = await world.bff()
+    reply = await bff.sign_up("Old@example.com", transport="bearer")
+    assert (reply.status, reply.content["status"]) == (201, "complete")
+    assert await bff.signed_in(reply.content["token"])
+    assert (await bff.login("Old@example.com")).content["user"]["authentication"] == "legacy"
+    assert (await bff.sign_up("old@example.com")).code == "email_taken"
+    assert (await bff.sign_up(password="short")).content["errors"][0]["field"] == "password"
+    assert (await bff.sign_up(invite="unknown")).content["errors"][0]["field"] == "invite"
+    assert await world.uses_left() == 2
+    assert await world.people() == (0, 1)
+    await world.switch("signup", "clerk")
+    assert (await bff.sign_up()).content["status"] == "needs_email_verification"
+
+
+async def test_a_running_bff_sweeps_by_itself(world: World, bff: Bff) -> None:
+    begun = await bff.sign_up()
+    assert begun.status == 201
+    await world.connection.execute(
+        "UPDATE clerk_migration.signup_sagas SET state = 'row_created', updated_at = now() - interval '1 hour'"
+    )
+    await world.people_in_clerk(0)
+    await nothing_is_left(world)

@@ -1,0 +1,167 @@
+"""Signups that begin and do not end: undoing them, and finishing what was all but done (invariant 5).
+
+A signup is a saga: a row in clerk_migration.signup_sagas that names the last step that was done. Undoing one takes the
+user out of AX and gives the invite back in one transaction, and then takes the user out of Clerk. A create that Clerk
+may still be working on is waited for: the saga is closed only when nothing can come any more.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from toolkit.clerk import BackendClient, ClerkError, ResourceNotFound
+from toolkit.database import Connection, pool, queries
+from toolkit.environment import Environment
+from toolkit.errors import ToolkitError
+
+SETTLE = timedelta(minutes=2)
+"""After this nothing that a process began at Clerk is under way any more."""
+UNVERIFIED = timedelta(hours=24)
+"""How long a signup waits for its code."""
+PAGE = 1000
+"""Signups that one sweep looks at; the next takes the rest."""
+_OPEN = ("invite_taken", "row_created", "code_sent", "decoy")
+
+
+class SweepBusy(ToolkitError):
+    """Another process sweeps."""
+
+
+_log = structlog.get_logger("signups")
+
+
+@dataclass(slots=True)
+class Swept:
+    """What a sweep did, in numbers of signups."""
+
+    finished: int = 0
+    """Verified in Clerk, and now in AX too."""
+    undone: int = 0
+    left: int = 0
+    """Undone in AX, and perhaps not in Clerk yet: the next sweep goes on."""
+    errors: list[str] = field(default_factory=list)
+    """Why, in Clerk's words."""
+
+
+class Sagas:
+    """Ends signups that do not end by themselves. `connect` lends a connection that nothing else uses meanwhile."""
+
+    def __init__(
+        self, connect: Callable[[], AbstractAsyncContextManager[Connection]], clerk: BackendClient
+    ) -> None:
+        self._connect = connect
+        self._clerk = clerk
+
+    async def undo(self, saga_id: UUID, reason: str, *, certain: bool) -> None:
+        """Undo a signup: at once in AX, and in Clerk if it answers; else a sweep does that.
+
+        `certain` says that no request of this signup can reach Clerk any more. Raises DatabaseUnreachable and the like.
+        """
+        user_id = await self._begin_undo(saga_id, reason, _OPEN)
+        if user_id is None:
+            return
+        _log.info("signup undone", saga=str(saga_id), reason=reason)
+        try:
+            await self.withdraw(saga_id, user_id, settled=certain)
+        except ClerkError as error:
+            _log.warning("a signup's user stays in clerk for now", saga=str(saga_id), error=str(error))
+
+    async def withdraw(self, saga_id: UUID, user_id: str, *, settled: bool) -> bool:
+        """Take the user of a signup that is being undone out of Clerk; whether that is done. Raises ClerkError."""
+        found = await self._clerk.find_user_by_external_id(user_id)
+        if found is None and not settled:
+            return False
+        if found is not None:
+            await delete(self._clerk, found.id)
+        async with self._connect() as connection:
+            await queries.end_undo(connection, saga_id=saga_id)
+        return True
+
+    async def sweep(self, *, settle: timedelta = SETTLE, unverified: timedelta = UNVERIFIED) -> Swept | None:
+        """End all signups that were left; None when another process sweeps.
+
+        Signups in the middle are undone after `settle`, those that wait for their code after `unverified`: finished,
+        if Clerk has the address verified, and undone if not. Raises DatabaseUnreachable and the like.
+        """
+        async with self._connect() as claim:
+            if not await queries.claim_sweep(claim):
+                return None
+            try:
+                return await self._sweep(settle, unverified)
+            finally:
+                await queries.release_sweep(claim)
+
+    async def _sweep(self, settle: timedelta, unverified: timedelta) -> Swept:
+        swept = Swept()
+        async with self._connect() as connection:
+            sagas = [
+                record
+                async for record in queries.sagas_to_sweep(
+                    connection, settle=settle, unverified=unverified, most=PAGE
+                )
+            ]
+        for saga in sagas:
+            try:
+                if saga["state"] == "code_sent" and await self._finish(saga["id"], saga["clerk_id"]):
+                    swept.finished += 1
+                    continue
+                if saga["state"] != "undoing" and not await self._begin_undo(
+                    saga["id"],
+                    "never_verified" if saga["state"] in ("code_sent", "decoy") else "interrupted",
+                    [saga["state"]],
+                ):
+                    continue  # somebody went on with it just now
+                if await self.withdraw(saga["id"], saga["user_id"], settled=saga["settled"]):
+                    swept.undone += 1
+                else:
+                    swept.left += 1
+            except ClerkError as error:
+                swept.left += 1
+                if str(error) not in swept.errors:
+                    swept.errors.append(str(error))
+        return swept
+
+    async def _begin_undo(self, saga_id: UUID, reason: str, states: Sequence[str]) -> str | None:
+        """The id of the user to be withdrawn; None when the signup is not in one of these states."""
+        async with self._connect() as connection:
+            user_id: str | None = await queries.begin_undo(
+                connection, saga_id=saga_id, reason=reason, states=states
+            )
+        return user_id
+
+    async def _finish(self, saga_id: UUID, clerk_id: str) -> bool:
+        """Whether Clerk has the address verified; then AX has it too."""
+        try:
+            user = await self._clerk.get_user(clerk_id)
+        except ResourceNotFound:
+            return False
+        if not any(email.verified for email in user.email_addresses):
+            return False
+        async with self._connect() as connection:
+            return bool(await queries.verify_signup(connection, saga_id=saga_id))
+
+
+async def run_sweep(environment: Environment, unverified_hours: float | None = None) -> Swept:
+    """Sweep an environment until nothing more is to be done now. Raises SweepBusy, ClerkNotConfigured, …"""
+    if unverified_hours is None:
+        unverified_hours = environment.playbook.bff.signup.unverified_hours
+    async with (
+        pool(environment.database_url, 2) as connections,
+        BackendClient(environment.clerk) as clerk,
+    ):
+        swept = await Sagas(connections.acquire, clerk).sweep(unverified=timedelta(hours=unverified_hours))
+    if swept is None:
+        raise SweepBusy("Another process is sweeping this database at the moment, perhaps a BFF. Try again.")
+    return swept
+
+
+async def delete(clerk: BackendClient, clerk_id: str) -> None:
+    """Delete a Clerk user; one that is gone already is no error. Raises ClerkError."""
+    try:
+        await clerk.delete_user(clerk_id)
+    except ResourceNotFound:
+        return
