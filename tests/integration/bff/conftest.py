@@ -179,21 +179,7 @@ class World:
 
     async def bff(self, **changed: str | None) -> Bff:
         """Start a BFF; a variable that is None is not set."""
-        playbook = self.folder / f"bff{len(self.running)}.yaml"
-        playbook.write_text(
-            yaml.safe_dump(
-                {
-                    "clerk_instance": "development",
-                    "source": AX_SOURCE,
-                    "bff": {
-                        "trusted_proxies": ["127.0.0.0/8"],
-                        "login": self.login,
-                        "signup": self.signup,
-                        "public_url": "https://app.example.com",
-                    },
-                }
-            )
-        )
+        playbook = self.playbook()
         port = free_port()
         given = {name: value for name, value in {**self.variables, **changed}.items() if value is not None}
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("CLERK_", "AX_"))}
@@ -215,6 +201,25 @@ class World:
                         return started
                 assert process.poll() is None, log.read_text()
                 await asyncio.sleep(0.05)
+
+    def playbook(self) -> Path:
+        """A playbook for a BFF."""
+        playbook = self.folder / f"bff{len(self.running)}.yaml"
+        playbook.write_text(
+            yaml.safe_dump(
+                {
+                    "clerk_instance": "development",
+                    "source": AX_SOURCE,
+                    "bff": {
+                        "trusted_proxies": ["127.0.0.0/8"],
+                        "login": self.login,
+                        "signup": self.signup,
+                        "public_url": "https://app.example.com",
+                    },
+                }
+            )
+        )
+        return playbook
 
     async def invite(self, code: str = INVITE, uses: int = 1) -> None:
         await self.connection.execute(

@@ -1,0 +1,99 @@
+"""A BFF that ends, without a word, where a request waits for the n-th time."""
+
+import asyncio
+import itertools
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Awaitable, Coroutine, Generator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+from aiohttp import web
+
+from bff.api import Handler
+from bff.app import build
+from toolkit.environment import load_environment
+
+T = TypeVar("T")
+
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload([__name__])
+_NUMBERS = itertools.count()
+SECONDS = 60
+
+
+class _Mortal(Awaitable[T]):
+    """A coroutine whose n-th wait is the process's last. Every place where it waits is one, and none is picked."""
+
+    def __init__(self, work: Coroutine[Any, Any, T], last: int) -> None:
+        self._work = work
+        self._last = last
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        waits = 0
+        resume, value = self._work.send, None
+        while True:
+            try:
+                waited_for = resume(value)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            waits += 1
+            if waits == self._last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            try:
+                resume, value = self._work.send, (yield waited_for)
+            except BaseException as error:
+                resume, value = self._work.throw, error
+
+
+def call(
+    playbook: Path, variables: Mapping[str, str], path: str, body: object, last: int
+) -> dict[str, Any] | None:
+    """A BFF's answer to a POST; None when it was killed at the wait with the number `last` before it could answer."""
+    told = playbook.with_suffix(f".{next(_NUMBERS)}.answer")
+    process = _PROCESSES.Process(
+        target=_serve, args=(str(playbook), dict(variables), path, body, last, str(told))
+    )
+    process.start()
+    process.join(SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError(f"{path} does not end, killed at {last}")
+    if process.exitcode == -signal.SIGKILL:
+        return None
+    assert process.exitcode == 0, process.exitcode
+    return dict(json.loads(told.read_text()))
+
+
+def _serve(playbook: str, variables: dict[str, str], path: str, body: object, last: int, told: str) -> None:
+    reply = asyncio.run(_answer(playbook, variables, path, body, last))
+    Path(told).write_text(json.dumps(reply))
+
+
+async def _answer(
+    playbook: str, variables: Mapping[str, str], path: str, body: object, last: int
+) -> dict[str, Any]:
+    @web.middleware
+    async def mortal(request: web.Request, handler: Handler) -> web.StreamResponse:
+        work = handler(request)
+        assert isinstance(work, Coroutine)
+        return await _Mortal(work, last)
+
+    app = build(load_environment(playbook, variables))
+    app.middlewares.append(mortal)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://127.0.0.1:{port}{path}", json=body) as answer,
+    ):
+        reply = {**await answer.json(), "http_status": answer.status}
+    await runner.cleanup()
+    return reply
