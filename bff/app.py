@@ -15,6 +15,7 @@ from bff.api import Endpoint
 from bff.challenges import Challenges
 from bff.database import Database
 from bff.devices import Devices
+from bff.gui.pages import Pages
 from bff.health import HealthRoutes
 from bff.identity import Identity
 from bff.legacy.login import LegacyLogin
@@ -110,6 +111,7 @@ def build(environment: Environment) -> web.Application:
         client_max_size=BODY_BYTES,
     )
     _mount(app, endpoints)
+    Pages().mount(app)
     contexts = [context for context in (database, frontend, backend) if context is not None]
     tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [partial(_tidy, database)]
     if sagas is not None:

@@ -179,8 +179,8 @@ class World:
 
     async def bff(self, **changed: str | None) -> Bff:
         """Start a BFF; a variable that is None is not set."""
-        playbook = self.playbook()
         port = free_port()
+        playbook = self.playbook(f"http://127.0.0.1:{port}")
         given = {name: value for name, value in {**self.variables, **changed}.items() if value is not None}
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("CLERK_", "AX_"))}
         log = self.folder / f"bff{len(self.running)}.log"
@@ -202,7 +202,7 @@ class World:
                 assert process.poll() is None, log.read_text()
                 await asyncio.sleep(0.05)
 
-    def playbook(self) -> Path:
+    def playbook(self, *origins: str) -> Path:
         """A playbook for a BFF."""
         playbook = self.folder / f"bff{len(self.running)}.yaml"
         playbook.write_text(
@@ -212,6 +212,7 @@ class World:
                     "source": AX_SOURCE,
                     "bff": {
                         "trusted_proxies": ["127.0.0.0/8"],
+                        "origins": list(origins),
                         "login": self.login,
                         "signup": self.signup,
                         "public_url": "https://app.example.com",

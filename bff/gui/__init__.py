@@ -1,0 +1,1 @@
+"""What people see: pages that speak only the JSON API."""

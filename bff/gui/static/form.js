@@ -1,0 +1,132 @@
+// What all forms do: wait visibly, put errors beside their fields, and stay calm when a service is out.
+
+import { isOut } from "./api.js";
+import { say, wait } from "./ui.js";
+
+const AUTOMATIC_RETRIES = 3;
+
+/**
+ * Bind a form. `send(values)` makes the call, `done(content, status)` takes its success, and `refused(answer)` may
+ * take a refusal: it returns true if it did.
+ */
+export function bind(form, { send, done, refused = () => false, messages = {} }) {
+  const button = form.querySelector("button[type=submit]");
+  const problem = form.querySelector(".form-error");
+  const panel = document.querySelector(".unavailable");
+  let busy = false;
+  let retries = 0;
+
+  const show = (name, text) => {
+    const input = form.elements[name];
+    input.setAttribute("aria-invalid", "true");
+    document.getElementById(`${name}-error`).textContent = text;
+  };
+
+  const clear = () => {
+    problem.textContent = "";
+    for (const input of form.querySelectorAll("input")) {
+      input.removeAttribute("aria-invalid");
+      document.getElementById(`${input.name}-error`).textContent = "";
+    }
+  };
+
+  const focusFirstError = () => form.querySelector("[aria-invalid=true]")?.focus();
+
+  const missing = () => {
+    for (const input of form.querySelectorAll("input[required]")) {
+      if (!input.value.trim()) show(input.name, messages[input.name] ?? "Please fill this in.");
+    }
+    const email = form.elements.email;
+    if (email?.value.trim() && !/^\S+@\S+$/.test(email.value.trim())) show("email", "This is not an email address.");
+    return form.querySelector("[aria-invalid=true]") !== null;
+  };
+
+  const setBusy = (value) => {
+    busy = value;
+    button.setAttribute("aria-busy", String(value));
+    button.setAttribute("aria-disabled", String(value));
+    if (value) say("One moment…");
+  };
+
+  const tell = (answer) => {
+    const errors = answer.content?.errors ?? [];
+    const known = errors.filter((error) => form.elements[error.field]);
+    for (const error of known) show(error.field, error.detail);
+    if (known.length === 0) {
+      problem.textContent =
+        answer.status === 429
+          ? `Too many attempts. Please wait ${wait(answer.retryAfter)}, then try again.`
+          : (answer.content?.detail ?? "That did not work. Please try again.");
+      form.querySelector("input:not([type=hidden])")?.select();
+    }
+    say("");
+    focusFirstError();
+  };
+
+  const submit = async () => {
+    if (busy) return;
+    clear();
+    if (missing()) {
+      focusFirstError();
+      return;
+    }
+    setBusy(true);
+    const values = Object.fromEntries(new FormData(form));
+    const answer = await send(values);
+    if (answer.status >= 200 && answer.status < 300) {
+      await done(answer.content, answer.status); // the page is left: it stays busy until then
+      return;
+    }
+    setBusy(false);
+    if (isOut(answer)) {
+      unavailable(panel, answer, retries++ < AUTOMATIC_RETRIES, () => {
+        form.hidden = false;
+        submit();
+      });
+      form.hidden = true;
+      return;
+    }
+    retries = 0;
+    if (!(await refused(answer))) tell(answer);
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+  for (const reveal of form.querySelectorAll(".reveal")) {
+    const input = document.getElementById(reveal.getAttribute("aria-controls"));
+    reveal.addEventListener("click", () => {
+      const shown = input.type === "password";
+      input.type = shown ? "text" : "password";
+      reveal.textContent = shown ? "Hide" : "Show";
+      reveal.setAttribute("aria-pressed", String(shown));
+    });
+  }
+  window.addEventListener("pageshow", () => setBusy(false)); // come back to by the browser's Back
+  form.querySelector("input:not([value])")?.focus();
+  return { clear, idle: () => setBusy(false) };
+}
+
+/** Say that a service is out; try again by itself, if asked to, and when the button is pressed. */
+export function unavailable(panel, answer, automatic, again) {
+  const text = panel.querySelector(".retrying");
+  const button = panel.querySelector(".retry");
+  let left = Math.min(Math.max(answer.retryAfter, 3), 60);
+  let timer;
+  const go = () => {
+    clearInterval(timer);
+    panel.hidden = true;
+    again();
+  };
+  const tick = () => {
+    text.textContent = automatic ? `Trying again in ${wait(left)}.` : "";
+    if (automatic && left-- <= 0) go();
+  };
+  button.onclick = go;
+  panel.hidden = false;
+  panel.focus();
+  say(panel.querySelector("p").textContent);
+  tick();
+  if (automatic) timer = setInterval(tick, 1000);
+}

@@ -1,0 +1,37 @@
+import { call } from "./api.js";
+import { bind } from "./form.js";
+import { goOn, kept } from "./ui.js";
+
+const form = document.getElementById("form");
+const problem = form.querySelector(".form-error");
+
+const email = kept.get("email");
+if (email) form.elements.email.value = email;
+if (kept.get("notice")) {
+  problem.textContent = kept.get("notice");
+  kept.forget("notice");
+}
+
+const bound = bind(form, {
+  messages: { email: "Please type your email address.", password: "Please type your password." },
+  send: ({ email, password }) => call("POST", "/auth/login", { email: email.trim(), password }),
+  done: (content) => {
+    if (content.status === "needs_new_password") {
+      problem.textContent =
+        "Your password was right, but it is not safe to use any more. Please ask for a new one before you log in.";
+      form.elements.password.value = "";
+      bound.idle();
+      return;
+    }
+    kept.put("email", form.elements.email.value.trim());
+    goOn(content);
+  },
+});
+if (email) form.elements.password.focus();
+
+if (localStorage.getItem("logged-in")) {
+  call("GET", "/auth/session").then((answer) => {
+    if (answer.status === 200) location.replace("/");
+    else if (answer.status === 401) localStorage.removeItem("logged-in");
+  });
+}

@@ -1,0 +1,48 @@
+// Small things that several pages do.
+
+/** Tell a screen reader. */
+export function say(text) {
+  document.getElementById("status").textContent = text;
+}
+
+/** Seconds in words. */
+export function wait(seconds) {
+  if (seconds >= 120) return `${Math.ceil(seconds / 60)} minutes`;
+  return seconds === 1 ? "a second" : `${Math.max(1, Math.ceil(seconds))} seconds`;
+}
+
+/** Let a button be pressed again only after some seconds, and say how many are left. */
+export function countdown(button, seconds, text) {
+  const end = Date.now() + seconds * 1000;
+  clearInterval(button.timer);
+  const tick = () => {
+    const left = Math.ceil((end - Date.now()) / 1000);
+    button.disabled = left > 0;
+    button.textContent = left > 0 ? `${text} (in ${wait(left)})` : text;
+    if (left <= 0) clearInterval(button.timer);
+  };
+  tick();
+  button.timer = setInterval(tick, 500);
+}
+
+/** What one page leaves to the next, for this tab alone. */
+export const kept = {
+  put: (name, value) => sessionStorage.setItem(name, JSON.stringify(value)),
+  get: (name) => JSON.parse(sessionStorage.getItem(name) ?? "null"),
+  forget: (...names) => names.forEach((name) => sessionStorage.removeItem(name)),
+};
+
+/** Go on after a login, a second factor or a signup, as its answer says. */
+export function goOn(content) {
+  if (content.status === "complete") {
+    kept.forget("challenge", "signup", "email");
+    localStorage.setItem("logged-in", "yes"); // so that /login knows without asking
+    location.replace("/");
+  } else if (content.status === "needs_email_verification") {
+    kept.put("signup", { ...content, at: Date.now() });
+    location.assign("/signup/verify");
+  } else {
+    kept.put("challenge", content.challenge);
+    location.assign("/login/second-factor");
+  }
+}
