@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench lock clean
+.PHONY: help demo serve test browser check bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -27,8 +27,14 @@ serve: $(READY) ## Serve login and signup on the sandbox, at http://127.0.0.1:84
 	@$(BIN)/python -m toolkit switch --env sandbox signup clerk
 	@exec $(BIN)/python -m bff --env sandbox --port $(or $(PORT),8400)
 
-test: $(READY) ## Run the tests
+test: $(READY) browser ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+browser: # Debian's Chromium, for the tests of the pages
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && echo "Installing Debian's chromium (once)" && apt-get update -qq \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "No chromium here, so the pages are not tested. Install it: apt-get install chromium"
 
 check: $(READY) ## Lint and type-check everything: ruff, mypy --strict, squawk
 	@$(BIN)/ruff check .

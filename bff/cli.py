@@ -37,10 +37,10 @@ GARBAGE = 20_000
     help="What is logged, as JSON lines on standard output.",
 )
 def serve(environment: Environment, host: str | None, port: int | None, log_level: str) -> None:
-    """Serve login, sessions and API keys.
+    """Serve login, signup, sessions and API keys, and their pages.
 
     Environment variables: DATABASE_URL, AX_CLIENT_TOKEN_KEY (32 bytes in base64), AX_TOTP_KEY; and, for users who are
-    in Clerk, CLERK_SECRET_KEY, CLERK_PUBLISHABLE_KEY and CLERK_PROXY_URL. Without Clerk's keys those users are refused
+    in Clerk, CLERK_SECRET_KEY, CLERK_PUBLISHABLE_KEY and CLERK_PROXY_URL; SMTP_URL for the BFF's own mails. Without Clerk's keys those users are refused
     (503), and nobody else is touched.
     """
     configure_logging(log_level)
@@ -56,6 +56,10 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
     if environment.totp_key is None:
         log.warning(
             "AX_TOTP_KEY is not set: users with an authenticator who are not in Clerk yet cannot log in"
+        )
+    if environment.smtp_url is None:
+        log.warning(
+            "SMTP_URL is not set: whoever signs up with an address that has an account gets no mail about it"
         )
     settings = environment.playbook.bff
     gc.freeze()  # what lives as long as the process need not be looked at again,

@@ -15,6 +15,12 @@ async def test_what_is_answered_is_what_is_described(world: World) -> None:
     bff = await world.bff()
     description: dict[str, Any] = (await bff.call("GET", "/openapi.json")).content
     token = await bff.token("clerk@example.com")
+    await world.switch("signup", "clerk")
+    await world.invite()
+    signup = await bff.sign_up()
+    verify, resend = "/auth/signup/{signup_id}/verify", "/auth/signup/{signup_id}/resend"
+    signup_id = signup.content["signup_id"]
+    mail = (await world.mail("new@example.com"))[0]
     first = await bff.login("legacy@example.com")
     challenge = first.content["challenge"]["id"]
     exchanges = [
@@ -24,6 +30,14 @@ async def test_what_is_answered_is_what_is_described(world: World) -> None:
         ("post", "/auth/login", await bff.call("POST", "/auth/login", {"email": 1})),
         ("post", "/auth/login/second-factor", await bff.finish(challenge, wrong_code())),
         ("post", "/auth/login/second-factor", await bff.finish(challenge, code_now())),
+        ("post", "/auth/signup", signup),
+        ("post", "/auth/signup", await bff.sign_up()),
+        ("post", "/auth/signup", await bff.sign_up("nobody")),
+        ("post", resend, await bff.resend(signup_id)),
+        ("post", verify, await bff.verify(signup_id, "000000")),
+        ("post", verify, await bff.verify(signup_id, mail["code"])),
+        ("post", verify, await bff.verify(signup_id, "000000")),
+        ("post", verify, await bff.verify("nonsense", "000000")),
         ("get", "/auth/session", await bff.call("GET", "/auth/session", token=token)),
         ("get", "/auth/session", await bff.call("GET", "/auth/session")),
         ("get", "/auth/sessions", await bff.call("GET", "/auth/sessions", token=token)),
