@@ -36,15 +36,11 @@ from bff.signup.service import SignupService
 from bff.tokens import ClientTokenCipher
 from toolkit.clerk import BackendClient, ClerkConfig, ClerkNotConfigured, FrontendClient
 from toolkit.database import queries
-from toolkit.environment import Environment
+from toolkit.environment import Environment, SignupSettings
 from toolkit.errors import ToolkitError
 from toolkit.migration.signups import Sagas
 
 BODY_BYTES = 16 * 1024
-SIGNUP_DEADLINE = 5.0
-"""Seconds for each call to Clerk's Backend API."""
-SWEEP_SECONDS = 30.0
-"""Between two sweeps of signups that were left."""
 TIDY_SECONDS = 600.0
 """Between two rounds of forgetting what has expired."""
 
@@ -61,7 +57,7 @@ def build(environment: Environment) -> web.Application:
     database = Database(environment.database_url, settings.database_connections)
     frontend = FrontendClient(config, deadline=DEADLINE) if config else None
     sessions = Sessions(settings.session, cipher)
-    backend = BackendClient(config, deadline=SIGNUP_DEADLINE) if config else None
+    backend = BackendClient(config, deadline=settings.signup.clerk_seconds) if config else None
     devices, limits = Devices(cipher), Limits(database)
     sagas = Sagas(database.connection, backend) if backend else None
     mailer = Mailer(environment.smtp_url, settings.mail.sender)
@@ -115,7 +111,7 @@ def build(environment: Environment) -> web.Application:
     contexts = [context for context in (database, frontend, backend) if context is not None]
     tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [partial(_tidy, database)]
     if sagas is not None:
-        tasks.append(partial(_sweep, sagas, timedelta(hours=settings.signup.unverified_hours)))
+        tasks.append(partial(_sweep, sagas, settings.signup))
     app.cleanup_ctx.append(_lifetime(contexts, tasks, [login.close, mailer.close], legacy))
     return app
 
@@ -186,12 +182,12 @@ async def _tidy(database: Database) -> None:
             _log.warning("nothing was tidied up", error=str(error))
 
 
-async def _sweep(sagas: Sagas, unverified: timedelta) -> None:
+async def _sweep(sagas: Sagas, settings: SignupSettings) -> None:
     """End the signups that somebody left, again and again; one replica at a time does."""
     while True:
-        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.sleep(settings.sweep_seconds)
         try:
-            swept = await sagas.sweep(unverified=unverified)
+            swept = await sagas.sweep(unverified=timedelta(hours=settings.unverified_hours))
         except ToolkitError as error:
             _log.warning("signups were not swept", error=str(error))
             continue

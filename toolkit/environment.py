@@ -119,6 +119,10 @@ class SignupSettings(_Settings):
     """Between two codes that are sent."""
     unverified_hours: float = Field(default=24, gt=0)
     """After which a signup that was never verified is undone."""
+    clerk_seconds: float = Field(default=5, gt=0, le=30)
+    """For each call to Clerk's Backend API, with its retries."""
+    sweep_seconds: float = Field(default=30, gt=0)
+    """Between two looks for signups that somebody left."""
     answer_seconds: float = Field(default=1.5, ge=0, le=10)
     """No answer comes sooner: whether the address has an account must not be told by the time it took (invariant 9).
     It should be longer than Clerk usually takes to create a user and send a code."""

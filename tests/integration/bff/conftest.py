@@ -158,6 +158,7 @@ class World:
     signup: dict[str, Any] = field(
         default_factory=lambda: {
             "answer_seconds": 0.05,
+            "clerk_seconds": 1,
             "resend_seconds": 0.2,
             "per_address": {"attempts": 1000, "seconds": 60},
         }
@@ -265,7 +266,7 @@ class World:
             return await clerk.count_users(), await self.connection.fetchval("SELECT count(*) FROM users")
 
     def clerk(self) -> BackendClient:
-        return BackendClient(ClerkConfig.from_environment(self.variables), rate=None)
+        return BackendClient(ClerkConfig.from_environment(self.variables), rate=None, deadline=3)
 
     async def legacy(self, email: str = "legacy@example.com", *, totp: bool = False, **columns: Any) -> str:
         """A user whom AX checks; the id."""

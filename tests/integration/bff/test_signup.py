@@ -279,7 +279,7 @@ async def test_what_cannot_be_undone_in_clerk_is_undone_later(world: World, bff:
 
 
 async def test_a_create_that_arrives_late_is_waited_for(world: World, bff: Bff) -> None:
-    world.emulator.add_fault({"match": {"path": "/v1/users", "method": "POST"}, "latency_ms": 7000})
+    world.emulator.add_fault({"match": {"path": "/v1/users", "method": "POST"}, "latency_ms": 3000})
     reply = await bff.sign_up()
     assert reply.status == 503
     assert (await saga(world))["state"] == "undoing"
@@ -313,7 +313,11 @@ async def test_the_switch_works_at_once_and_signing_up_as_ax_does_stays(world: W
     assert (await bff.sign_up()).content["status"] == "needs_email_verification"
 
 
-async def test_a_running_bff_sweeps_by_itself(world: World, bff: Bff) -> None:
+async def test_a_running_bff_sweeps_by_itself(world: World) -> None:
+    world.signup["sweep_seconds"] = 0.5
+    await world.switch("signup", "clerk")
+    await world.invite()
+    bff = await world.bff()
     begun = await bff.sign_up()
     assert begun.status == 201
     await world.connection.execute(

@@ -92,6 +92,7 @@ def test_a_sandbox_on_the_command_line(folder: Path) -> None:
         *("DATABASE_URL", "CLERK_SECRET_KEY", "CLERK_PUBLISHABLE_KEY"),
         *("CLERK_API_URL", "CLERK_FRONTEND_API_URL", "CLERK_PROXY_URL", "AX_TOTP_KEY"),
         "AX_CLIENT_TOKEN_KEY",
+        "SMTP_URL",
     }
 
     status = toolkit_here("status")
