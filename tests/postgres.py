@@ -35,7 +35,12 @@ class Server:
             url = self._copy("template1")
             schema.apply(url, MIGRATIONS, SOURCE_VIEW)
             self._template = url.rsplit("/", 1)[1]
-        return self._copy(self._template)
+        url = self._copy(self._template)
+        with psycopg.connect(url, autocommit=True) as connection:  # a database of its own, and no copy
+            connection.execute(
+                "UPDATE clerk_migration.origin SET id = gen_random_uuid(), database = clerk_migration.this_database()"
+            )
+        return url
 
     def _copy(self, template: str) -> str:
         name = f"test_{token_hex(6)}"

@@ -269,7 +269,7 @@ def import_(
         account.show_import(Console(), ended, environment.name)
     if ended.outcome == "interrupted":
         sys.exit(INTERRUPTED)
-    sys.exit(1 if ended.tally.needs_person else 0)
+    sys.exit(1 if ended.tally.needs_person or ended.leftovers else 0)
 
 
 async def _import(

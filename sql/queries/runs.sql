@@ -53,17 +53,37 @@ FROM clerk_migration.source;
 -- This database's own name, as it stands in the metadata of the Clerk users that come from here.
 SELECT id::text FROM clerk_migration.origin;
 
+-- name: is_copy()$
+-- Whether the origin is another database's, of which this is a copy.
+SELECT database IS DISTINCT FROM clerk_migration.this_database() FROM clerk_migration.origin;
+
 -- name: note_sending(run_id, user_ids)!
 INSERT INTO clerk_migration.sending (user_id, run_id)
 SELECT id, :run_id FROM unnest(:user_ids::text[]) AS given (id)
-ON CONFLICT (user_id) DO UPDATE SET run_id = excluded.run_id;
+ON CONFLICT (user_id) DO UPDATE SET run_id = excluded.run_id, noted_at = now();
+
+-- name: take_over_sending(run_id)!
+-- What earlier runs noted is this run's from now on: none of them links anybody any more.
+UPDATE clerk_migration.sending SET run_id = :run_id;
+
+-- name: lock_sending(run_id, user_ids)
+-- Those of these users whom this run may still link.
+SELECT user_id
+FROM clerk_migration.sending
+WHERE run_id = :run_id AND user_id = ANY(:user_ids::text[])
+ORDER BY user_id
+FOR UPDATE;
 
 -- name: forget_sending(user_ids)!
 DELETE FROM clerk_migration.sending WHERE user_id = ANY(:user_ids::text[]);
 
--- name: some_sending(after, size)
--- Users who were to be sent and are not linked, by id.
-SELECT user_id
+-- name: some_sending(run_id, after, size)
+-- Users who were to be sent and are not linked, by id; `may_come` are those whom an earlier run noted within the last five
+-- minutes: what it sent may still arrive at Clerk.
+SELECT
+    user_id,
+    noted_at > now() - interval '5 minutes'
+    AND noted_at < (SELECT started_at FROM clerk_migration.runs WHERE id = :run_id) AS may_come
 FROM clerk_migration.sending
 WHERE user_id > :after
 ORDER BY user_id

@@ -14,7 +14,10 @@
 --   :disabled        boolean[]
 -- A row that says something else by now (a password changed in the meantime), that is linked already, or that is
 -- gone must be left alone and not be returned: the import then looks at it again. So must a row that somebody holds
--- a lock on (SKIP LOCKED): the import never waits for the application, nor the application for the import. Leave out
+-- a lock on (SKIP LOCKED): the import never waits for the application, nor the application for the import. The lock
+-- must be as strong as the update's: FOR NO KEY UPDATE where the unique index on the Clerk id is partial, as AX's is
+-- (WHERE clerk_id IS NOT NULL), and FOR UPDATE where it is a plain UNIQUE column, or rows that other tables' foreign
+-- keys hold are waited for. Leave out
 -- the parameters whose columns the table has nothing for. Cast the ids to the key's type, not the key to text, so that
 -- its index serves.
 --

@@ -88,16 +88,18 @@ class Carrier:
         await self._settle(updated, user, create)
         return clerk_id
 
-    async def withdraw_leftovers(self, external_ids: Sequence[str]) -> None:
+    async def withdraw_leftovers(self, external_ids: Sequence[str]) -> set[str]:
         """Remove the Clerk users that came from here for these rows (LEFTOVERS at most) and that no row is linked to.
 
         Left alone they would be reachable by a password that the row may not have any more, or without the second
-        factor that it has (invariants 2 and 4).
+        factor that it has (invariants 2 and 4). One that somebody has signed in to stays: what it has may be newer.
+        The rows that Clerk has a user for, whatever became of it, come back.
         """
         found = await self._clerk.list_users(external_ids=external_ids, limit=len(external_ids))
-        ours = [user.id for user in found if came_from(user, self._origin)]
+        ours = [user.id for user in found if came_from(user, self._origin) and user.last_sign_in_at is None]
         for clerk_id in set(ours) - await self._is_linked(ours):
             await self.withdraw(clerk_id)
+        return {user.external_id for user in found if user.external_id is not None}
 
     async def withdraw(self, clerk_id: str) -> None:
         """Remove a Clerk user that no row is linked to, unless something else made it."""

@@ -8,7 +8,7 @@ is due as long as it has no `clerk_id`, and a Clerk user whose answer was lost i
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from dataclasses import dataclass, field
 
 from toolkit.clerk import (
@@ -33,6 +33,10 @@ EXAMPLES = 5
 
 class AlreadyRunning(ToolkitError):
     """Another import works on this database."""
+
+
+class CopiedDatabase(ToolkitError):
+    """This database is a copy of another, or was moved."""
 
 
 class OtherInstance(ToolkitError):
@@ -134,6 +138,8 @@ class Importer:
         self._refused = 0
         self._unsent: list[SourceUser] = []
         self._tally = tally
+        self.unsure: set[str] = set()
+        """Users whose create may still arrive at Clerk, though it did not answer."""
 
     async def run(self) -> None:
         """Import everybody who is due, counted in the tally. Raises ImportStopped, or what Clerk's refusal of the key raises."""
@@ -204,12 +210,16 @@ class Importer:
             outcome = Outcome.not_linked(user, REASONS["rate_limited"])
         except ClerkUnavailable as error:
             self._count_outage(error)
+            if error.maybe_applied:
+                self.unsure.add(user.external_id)
             return Outcome.not_linked(user, REASONS["clerk_unavailable"])
         self._unanswered = self._refused = 0
         return outcome
 
     def _count_refusal(self, error: ClerkApiError) -> None:
         self._unanswered = 0
+        if error.params:
+            return  # a value of this user's: it says nothing about the others
         self._refused += 1
         if self._refused == self.REFUSALS:
             self._stop(
@@ -265,6 +275,13 @@ async def claim(connection: Connection, instance: str) -> None:
             "Another import is running on this database. Wait until it has ended, or end it; one at a time is "
             "enough, it already goes as fast as Clerk allows."
         )
+    if await queries.is_copy(connection):
+        raise CopiedDatabase(
+            "This database is a copy of another one, or was moved, and its Clerk users bear the other's name. If the "
+            "other is given up, make the name this one's: UPDATE clerk_migration.origin SET database = "
+            "clerk_migration.this_database(). If it goes on, this one needs a name, a Clerk instance and links of its "
+            'own; docs/operating.md says how ("A copy of a database").'
+        )
     last = await queries.last_instance(connection)
     if last is not None and last["instance"] != instance:
         raise OtherInstance(
@@ -274,15 +291,40 @@ async def claim(connection: Connection, instance: str) -> None:
         )
 
 
-async def withdraw_leftovers(connection: Connection, carrier: Carrier) -> None:
-    """Remove the Clerk users of all who were to be sent and are not linked, by this run or one that was killed."""
+async def take_over(connection: Connection, carrier: Carrier, run_id: int, stop: Stop) -> None:
+    """Remove the Clerk users of all whom earlier runs were to send and did not link: they were killed.
+
+    What those runs sent may still be on its way, so a user whom Clerk does not have is asked for again by later runs.
+    """
+    await queries.take_over_sending(connection, run_id=run_id)
+    await _withdraw_leftovers(connection, carrier, run_id, set(), stop)
+
+
+async def tidy_up(connection: Connection, carrier: Carrier, run_id: int, work: Importer) -> None:
+    """Remove the Clerk users of all whom this run sent and did not link."""
+    await _withdraw_leftovers(connection, carrier, run_id, work.unsure, Stop())
+
+
+async def _withdraw_leftovers(
+    connection: Connection, carrier: Carrier, run_id: int, unsure: Set[str], stop: Stop
+) -> None:
     after = ""
-    while ids := [
-        record["user_id"]
-        async for record in queries.some_sending(connection, after=after, size=Carrier.LEFTOVERS)
-    ]:
-        await carrier.withdraw_leftovers(ids)
-        await queries.forget_sending(connection, user_ids=ids)
+    while not stop and (
+        records := [
+            record
+            async for record in queries.some_sending(
+                connection, run_id=run_id, after=after, size=Carrier.LEFTOVERS
+            )
+        ]
+    ):
+        ids = [record["user_id"] for record in records]
+        found = await carrier.withdraw_leftovers(ids)
+        over = [
+            record["user_id"]
+            for record in records
+            if record["user_id"] in found or not (record["may_come"] or record["user_id"] in unsure)
+        ]
+        await queries.forget_sending(connection, user_ids=over)
         after = ids[-1]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from toolkit.database import Connection, Pool, queries
+from toolkit.errors import ToolkitError
 from toolkit.migration.plan import REASONS, Reason, State
 from toolkit.migration.source import Links, Sent, SourceUser
 
@@ -154,6 +155,7 @@ class Ledger:
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute(queries.impatient.sql)
+                await self._fence(connection, [p.sent.user.external_id for p in sent])
                 linked = await self._links.write(connection, [p.sent for p in sent]) if sent else set()
                 done = [
                     Outcome(p.sent.user.external_id, State.LINKED, clerk_id=p.sent.clerk_id)
@@ -164,8 +166,8 @@ class Ledger:
                 if linked:
                     await queries.forget_sending(connection, user_ids=list(linked))
                 return linked, {}
-        except (asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError, *_BUSY) as error:
-            if not sent:
+        except asyncpg.PostgresError as error:
+            if not sent or ((error.sqlstate or "")[:2] in _NOT_THE_ROW and not isinstance(error, _BUSY)):
                 raise
             if len(sent) == 1:
                 await self._commit([], outcomes)
@@ -177,6 +179,22 @@ class Ledger:
             first, first_impossible = await self._commit(sent[:middle], outcomes)
             second, second_impossible = await self._commit(sent[middle:], [])
             return first | second, first_impossible | second_impossible
+
+    async def _fence(self, connection: Connection, user_ids: Sequence[str]) -> None:
+        """Hold the notes about these users, so that no later run takes them over before they are linked.
+
+        Raises TakenOver.
+        """
+        if user_ids:
+            held = [
+                record
+                async for record in queries.lock_sending(connection, run_id=self._run_id, user_ids=user_ids)
+            ]
+            if len(held) != len(set(user_ids)):
+                raise TakenOver(
+                    "Another import on this database began meanwhile, and this one stopped: it lost its claim. What "
+                    "it did is kept."
+                )
 
     async def _record(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         if not outcomes:
@@ -193,6 +211,10 @@ class Ledger:
         )
 
 
+class TakenOver(ToolkitError):
+    """A later run took over what this one had begun."""
+
+
 class LinkImpossible(Exception):
     """The table does not take the link; `reason` says why."""
 
@@ -201,6 +223,9 @@ class LinkImpossible(Exception):
         self.reason = reason
 
 
+_NOT_THE_ROW = frozenset({"08", "28", "3D", "42", "53", "57", "58", "XX"})
+"""Classes of SQLSTATE that are not about a row: the connection, privileges, the schema, the server. What else a table,
+or a trigger of its owner, refuses a link with, is about that row alone."""
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """The application holds what the link needs: for now, so it is tried again."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from toolkit import database
-from toolkit.clerk import BackendClient, ClerkConfig, FrontendClient, InstanceSettings
+from toolkit.clerk import BackendClient, ClerkConfig, ClerkError, FrontendClient, InstanceSettings
 from toolkit.database import Connection, queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError, UsageError
@@ -78,6 +78,8 @@ class Ended:
     """`finished` or `interrupted`."""
     count: Count
     tally: Tally
+    leftovers: str | None = None
+    """Why Clerk users of this run that no row is linked to are still there; None when none are."""
 
 
 @dataclass(frozen=True)
@@ -176,10 +178,10 @@ async def run_import(
         carrier = Carrier(
             clerk, environment.name, await queries.origin(connection), run_id, source.linked_among
         )
-        tally, outcome = Tally(), "failed"
+        tally, outcome, leftovers = Tally(), "failed", None
         try:
             with _kept_claim(connection, environment, stop):
-                await importer.withdraw_leftovers(connection, carrier)
+                await importer.take_over(connection, carrier, run_id, stop)
                 async with Ledger(pool, links, run_id) as ledger:
                     work = Importer(
                         source,
@@ -193,12 +195,15 @@ async def run_import(
                         stop=stop,
                     )
                     await work.run()
-                await importer.withdraw_leftovers(connection, carrier)
+                try:
+                    await importer.tidy_up(connection, carrier, run_id, work)
+                except ClerkError as error:
+                    leftovers = str(error)
             outcome = "interrupted" if stop else "finished"
         finally:
             async with pool.acquire() as other:  # the connection of the claim may be lost
                 await importer.end(other, run_id, outcome, tally)
-        return Ended(run_id, outcome, count, tally)
+        return Ended(run_id, outcome, count, tally, leftovers)
 
 
 async def run_status(environment: Environment) -> Status:

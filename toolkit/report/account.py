@@ -98,6 +98,12 @@ def show_import(console: Console, ended: Ended, environment: str) -> None:
         )
     )
     _show_reasons(console, {why: (count, tally.examples[why]) for why, count in tally.reasons.items()})
+    if ended.leftovers is not None:
+        console.print(
+            f"[yellow]Clerk users that no row is linked to could not be removed:[/] {escape(ended.leftovers)} "
+            "The next import removes them first.",
+            soft_wrap=True,
+        )
     if ended.outcome == "interrupted":
         console.print(
             "[yellow]Interrupted.[/] Everything in flight was finished; the same command goes on from here."

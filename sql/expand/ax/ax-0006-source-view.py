@@ -12,5 +12,5 @@ __depends__ = {"toolkit-0001-runs", "ax-0001-clerk-id", "ax-0004-password-nullab
 VIEW = Path(__file__).resolve().parents[2] / "sources" / "ax.sql"
 
 step("SET LOCAL lock_timeout = '2s'", "DROP VIEW IF EXISTS clerk_migration.source")
-step("DROP VIEW IF EXISTS clerk_migration.source", "SELECT 1")
+step("DROP VIEW IF EXISTS clerk_migration.source", "SET LOCAL lock_timeout = '2s'")
 step(VIEW.read_text(encoding="utf-8"), "SET LOCAL lock_timeout = '2s'")

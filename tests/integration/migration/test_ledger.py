@@ -45,6 +45,7 @@ async def test_a_link_that_the_table_does_not_take_costs_no_other_outcome(
     await world.add_many(users)
     wrong, *others = await due(world)
     async with ledger:
+        await ledger.begin([wrong, *others])
         ledger.record(LEFT)
         answers = await asyncio.gather(
             ledger.link(Sent(wrong, "user_taken")),
@@ -70,6 +71,7 @@ async def test_there_is_no_room_until_enough_is_written(
     await world.add()
     [user] = await due(world)
     async with ledger:
+        await ledger.begin([user])
         ledger.record(LEFT)
         await ledger.room()
         assert await rows(world) == 0, "one more may wait"

@@ -1,6 +1,7 @@
 """The application at work on the same rows, and Clerk users that something else made."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,10 +9,15 @@ import asyncpg
 import pyotp
 import pytest
 
-from tests.integration.migration.conftest import SECRET, World
+from tests.integration.migration.conftest import AX_SOURCE, SECRET, World
 from tests.postgres import Server
-from toolkit.database import DatabaseUnreachable
-from toolkit.migration.importer import Importer
+from toolkit import database, paths
+from toolkit.clerk import FrontendClient
+from toolkit.database import DatabaseUnreachable, queries
+from toolkit.migration import importer
+from toolkit.migration.importer import CopiedDatabase, Importer
+from toolkit.migration.ledger import Ledger, TakenOver
+from toolkit.migration.source import Cohort, Links, Sent, Source
 
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -215,6 +221,142 @@ async def test_an_import_that_lost_its_claim_stops(world: World) -> None:
     await world.run()
     assert await world.connection.fetchval("SELECT count(clerk_id) FROM users") == 300
     assert world.emulator.stats()["users"] == 300
+
+
+async def test_a_leftover_that_somebody_signed_in_to_stays(world: World) -> None:
+    """Invariant 4: what it has may be newer. The row lost its link, as by a restored backup."""
+    user_id = await world.add()
+    await world.run()
+    found = await world.clerk_user(user_id)
+    assert found is not None
+    async with world.clerk() as clerk, FrontendClient(world.environment.clerk) as frontend:
+        token = await clerk.create_sign_in_token(found.id)
+        await frontend.device(None, address=None).create_sign_in_with_ticket(token.token or "")
+    await world.connection.execute("UPDATE users SET clerk_id = NULL")
+    ended = await world.run()
+    assert [why.code for why in ended.tally.reasons] == ["clerk_user_in_use"]
+    again = await world.clerk_user(user_id)
+    assert again is not None
+    assert again.id == found.id
+
+
+async def test_a_run_that_was_taken_over_links_nobody_any_more(world: World) -> None:
+    """The later run removes the Clerk users that the earlier one made: a link would lead nowhere."""
+    user_id = await world.add()
+    earlier = await importer.begin(world.connection, "test", {})
+    source = await Source.open(world.connection, Cohort())
+    await source.find_duplicates()
+    users = [user async for batch in source.batches() for user in batch]
+    links = Links(paths.ROOT / str(AX_SOURCE["link"]))
+    async with database.pool(world.url, 1) as pool:
+        ledger = Ledger(pool, links, earlier)
+        await ledger.begin(users)
+        later = await importer.begin(world.connection, "test", {})
+        await queries.take_over_sending(world.connection, run_id=later)
+
+        async def link() -> None:
+            async with ledger:
+                await ledger.link(Sent(users[0], "user_gone"))
+
+        with pytest.raises(TakenOver):
+            await link()
+    assert await world.clerk_id(user_id) is None
+
+
+async def test_a_create_that_arrives_late_is_asked_for_again(world: World) -> None:
+    """Invariants 2 and 7: it was sent by a killed run, and the row is held since."""
+    world.settings = {"disabled_users": "hold"}
+    user_id = await world.add()
+    await world.run()
+    async with world.clerk() as clerk:
+        found = await world.clerk_user(user_id)
+        assert found is not None
+        await clerk.delete_user(found.id)
+    await world.connection.execute("UPDATE users SET clerk_id = NULL, disabled_at = now()")
+    noted = "INSERT INTO clerk_migration.sending SELECT $1, max(id) FROM clerk_migration.runs"
+    await world.connection.execute(noted, user_id)
+    await world.run()  # it is not there yet
+    async with world.clerk() as clerk:
+        origin = await queries.origin(world.connection)
+        await clerk.create_user(
+            external_id=user_id,
+            email_address="late@example.com",
+            password="her long password",
+            private_metadata={"migration_database": origin},
+        )
+    await world.run()
+    assert await world.clerk_user(user_id) is None
+    await world.connection.execute(noted, user_id)
+    await world.connection.execute("UPDATE clerk_migration.sending SET noted_at = now() - interval '1 hour'")
+    await world.run()
+    assert await world.connection.fetchval("SELECT count(*) FROM clerk_migration.sending") == 0
+
+
+async def test_a_copy_of_a_database_is_not_imported(world: World) -> None:
+    await world.add()
+    await world.connection.execute("UPDATE clerk_migration.origin SET database = '1/2/elsewhere'")
+    with pytest.raises(CopiedDatabase, match=re.escape("clerk_migration.this_database()")):
+        await world.run()
+    assert world.requests() == 0
+    await world.connection.execute(
+        "UPDATE clerk_migration.origin SET database = clerk_migration.this_database()"
+    )
+    assert (await world.run()).tally.as_json()["states"] == {"linked": 1}
+
+
+async def test_a_long_stretch_of_rows_that_clerk_refuses_stops_nobody_behind_it(world: World) -> None:
+    for user_id in await world.add_many(Importer.REFUSALS + 20):
+        await world.connection.execute(
+            "UPDATE users SET first_name = repeat('x', 300) WHERE id::text = $1", user_id
+        )
+    await world.add("good@example.com", id="ffffffff-ffff-4fff-bfff-ffffffffffff")
+    ended = await world.run()
+    assert ended.tally.as_json()["states"] == {"linked": 1, "failed": Importer.REFUSALS + 20}
+
+
+async def test_a_trigger_of_the_owners_that_refuses_one_row_stops_nobody_else(world: World) -> None:
+    await world.add_many(5)
+    bad = await world.add("bad@example.com")
+    await world.connection.execute(
+        """
+        CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.email = 'bad@example.com' THEN
+                RAISE EXCEPTION 'no' USING ERRCODE = 'ZX001';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER no BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION no();
+        """
+    )
+    await world.run()
+    assert await world.ledger(bad) == ("refused", "link_refused")
+    assert await world.connection.fetchval("SELECT count(clerk_id) FROM users") == 5
+    assert world.emulator.stats()["users"] == 5
+
+
+async def test_clerk_out_at_the_very_end_does_not_hide_what_was_done(world: World) -> None:
+    await world.add_many(3)
+    await world.connection.execute(
+        """
+        CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'no' USING ERRCODE = 'ZX001';
+        END $$;
+        CREATE TRIGGER no BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION no();
+        """
+    )
+    world.emulator.add_fault(
+        {"match": {"method": "DELETE", "path": "/v1/users/*"}, "times": 1000, "status": 403}
+    )
+    ended = await world.run()
+    world.emulator.clear_faults()
+    assert ended.tally.users == 3
+    assert ended.leftovers is not None
+    assert "403" in ended.leftovers
+    await world.connection.execute("DROP TRIGGER no ON users")
+    assert (await world.run()).leftovers is None
+    assert world.emulator.stats()["users"] == 3
 
 
 async def test_refusals_of_everybody_stop_the_import(world: World) -> None:

@@ -1,4 +1,5 @@
--- The write-back that belongs to the view of accounts.sql; sql/sources/ax_link.sql explains it.
+-- The write-back that belongs to the view of accounts.sql; sql/sources/ax_link.sql explains it. FOR UPDATE, as the
+-- unique index on clerk_user_id is not a partial one.
 
 -- name: link(ids, clerk_ids, emails, email_verified, digests, disabled)
 WITH unchanged AS (
@@ -22,7 +23,7 @@ WITH unchanged AS (
         AND a.pw_hash IS NOT DISTINCT FROM sent.digest
         AND (a.status = 'closed') = sent.disabled
     ORDER BY a.account_no
-    FOR NO KEY UPDATE OF a SKIP LOCKED
+    FOR UPDATE OF a SKIP LOCKED
 )
 
 UPDATE accounts AS a
