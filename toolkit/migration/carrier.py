@@ -6,6 +6,7 @@ sent, the second factor is on, a disabled user is banned.
 
 import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from toolkit.clerk import (
     BackendClient,
@@ -13,6 +14,7 @@ from toolkit.clerk import (
     EmailStatus,
     FeatureNotAvailable,
     IdentifierExists,
+    NoPasswordSet,
     ResourceNotFound,
     User,
 )
@@ -96,19 +98,25 @@ class Carrier:
         The rows that Clerk has a user for, whatever became of it, come back.
         """
         found = await self._clerk.list_users(external_ids=external_ids, limit=len(external_ids))
-        ours = [user.id for user in found if came_from(user, self._origin) and user.last_sign_in_at is None]
+        self._adopted.update(user.id for user in found if _is_adopted(user, self._origin))
+        ours = [
+            user.id
+            for user in found
+            if (came_from(user, self._origin) or user.id in self._adopted) and user.last_sign_in_at is None
+        ]
         for clerk_id in set(ours) - await self._is_linked(ours):
             await self.withdraw(clerk_id)
         return {user.external_id for user in found if user.external_id is not None}
 
     async def withdraw(self, clerk_id: str) -> None:
-        """Remove a Clerk user that no row is linked to, unless something else made it."""
-        if clerk_id in self._adopted:
-            return
-        try:
-            await self._clerk.delete_user(clerk_id)
-        except ResourceNotFound:
-            return
+        """Remove a Clerk user that no row is linked to; one that something else made loses what the row gave it."""
+        with suppress(ResourceNotFound):
+            if clerk_id not in self._adopted:
+                await self._clerk.delete_user(clerk_id)
+                return
+            with suppress(NoPasswordSet):
+                await self._clerk.remove_password(clerk_id)
+            await self._clerk.delete_totp(clerk_id)
 
     async def _adopt(self, found: User, user: SourceUser) -> None:
         """Make sure that the Clerk user with the row's external ID may be written over. Raises NotCarried."""
@@ -119,6 +127,9 @@ class Carrier:
             raise NotCarried(REASONS["clerk_id_taken"])
         if not came_from(found, self._origin):
             self._adopted.add(found.id)
+            await self._clerk.update_user_metadata(
+                found.id, private_metadata={"migration_adopted": self._origin}
+            )
 
     async def _create(self, user: SourceUser, create: Create) -> User:
         return await self._clerk.create_user(
@@ -183,7 +194,7 @@ def obstacle(found: User, address: str, verified: bool, origin: str) -> Reason |
     It is when an earlier attempt made it. One that something else made must have the row's address (normalized), as
     ids such as 1, 2, 3 are in every database, and must never have been used: what it has may be newer.
     """
-    ours = came_from(found, origin)
+    ours = came_from(found, origin) or _is_adopted(found, origin)
     elsewhere = (found.private_metadata or {}).get("migration_database") is not None
     same = [email for email in found.email_addresses if normalize_email(email.email_address) == address]
     if not ours and (elsewhere or not same):
@@ -198,6 +209,11 @@ def obstacle(found: User, address: str, verified: bool, origin: str) -> Reason |
 def came_from(found: User, origin: str) -> bool:
     """Whether an import from this database made the Clerk user."""
     return (found.private_metadata or {}).get("migration_database") == origin
+
+
+def _is_adopted(found: User, origin: str) -> bool:
+    """Whether something else made the Clerk user, and an import from this database has written it over."""
+    return (found.private_metadata or {}).get("migration_adopted") == origin
 
 
 def normalize_email(address: str) -> str:

@@ -240,6 +240,27 @@ async def test_a_leftover_that_somebody_signed_in_to_stays(world: World) -> None
     assert again.id == found.id
 
 
+async def test_a_stranger_that_was_written_over_keeps_no_password_of_a_row_that_is_held(world: World) -> None:
+    """Invariant 2: the run that wrote it over was killed, and the row has a second factor since."""
+    user_id = await world.add("ada@example.com")
+    async with world.clerk() as clerk:
+        stranger = await clerk.create_user(
+            external_id=user_id, email_address="ada@example.com", password="a stranger's password"
+        )
+    await world.run()
+    assert await world.clerk_id(user_id) == stranger.id
+    await world.connection.execute("UPDATE users SET clerk_id = NULL")
+    await world.connection.execute("UPDATE users SET enabled_2fa = true")
+    await world.connection.execute(
+        "INSERT INTO clerk_migration.sending SELECT $1, max(id) FROM clerk_migration.runs", user_id
+    )
+    await world.run()
+    found = await world.clerk_user(user_id)
+    assert found is not None
+    assert not found.password_enabled
+    assert found.id == stranger.id
+
+
 async def test_a_run_that_was_taken_over_links_nobody_any_more(world: World) -> None:
     """The later run removes the Clerk users that the earlier one made: a link would lead nowhere."""
     user_id = await world.add()
