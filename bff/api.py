@@ -1,5 +1,6 @@
 """Endpoints: what each takes and answers, declared once, for the server and for /openapi.json alike."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bff.problems import FieldError, Problem
 
 M = TypeVar("M", bound=BaseModel)
+BODY_SECONDS = 10.0
+"""In which a body has to arrive."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -46,7 +49,12 @@ async def read(request: web.Request, model: type[M]) -> M:
     if request.content_type != "application/json":
         raise Problem("media_type_unsupported")
     try:
-        return model.model_validate_json(await request.read())
+        async with asyncio.timeout(BODY_SECONDS):
+            content = await request.read()
+    except (TimeoutError, ConnectionResetError, web.RequestPayloadError):
+        raise Problem("request_invalid", "The body did not come as it was announced.") from None
+    try:
+        return model.model_validate_json(content)
     except ValidationError as error:
         faults = [
             FieldError(".".join(map(str, fault["loc"])) or "the body", str(fault["type"]), str(fault["msg"]))

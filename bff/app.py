@@ -180,6 +180,8 @@ async def _tidy(database: Database) -> None:
                 await queries.forget_old_attempts(connection)
         except ToolkitError as error:
             _log.warning("nothing was tidied up", error=str(error))
+        except Exception:
+            _log.exception("nothing was tidied up")
 
 
 async def _sweep(sagas: Sagas, settings: SignupSettings) -> None:
@@ -190,6 +192,9 @@ async def _sweep(sagas: Sagas, settings: SignupSettings) -> None:
             swept = await sagas.sweep(unverified=timedelta(hours=settings.unverified_hours))
         except ToolkitError as error:
             _log.warning("signups were not swept", error=str(error))
+            continue
+        except Exception:
+            _log.exception("signups were not swept")
             continue
         if swept is not None and (swept.finished or swept.undone or swept.left):
             _log.info("signups swept", finished=swept.finished, undone=swept.undone, left=swept.left)

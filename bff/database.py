@@ -15,7 +15,7 @@ import asyncpg
 from toolkit.database import Connection, Pool, database_errors
 
 ACQUIRE_SECONDS = 2.0
-STATEMENT_SECONDS = 5.0
+STATEMENT_SECONDS = 2.0
 APPLICATION = "postgres-to-clerk bff"
 
 
@@ -88,6 +88,6 @@ class _Held:
         try:
             if isinstance(error, asyncpg.InternalClientError):
                 self._connection.terminate()  # it waits for what will not come
-            await self._pool.release(self._connection)
+            await self._pool.release(self._connection, timeout=STATEMENT_SECONDS)
         finally:
             self._errors.__exit__(kind, error, trace)

@@ -25,12 +25,13 @@ class Devices:
         return self._cipher.open(Sealed(record["cipher"], record["nonce"])) if record else None
 
     async def keep(self, connection: Connection, device: str | None, client_token: str) -> str:
-        """Keep the device's client token; the device's id, a new one unless it was known.
+        """Keep the device's client token; the device's new id.
 
-        An id that nobody was given is not taken: who planted it would know the device from then on.
+        The old one is good for nothing any more: who planted it, or saw it, does not know the device from then on.
         """
-        if device is None or await queries.get_device(connection, id_hash=hash_token(device)) is None:
-            device = new_token()
+        if device is not None:
+            await queries.forget_device(connection, id_hash=hash_token(device))
+        device = new_token()
         sealed = self._cipher.seal(client_token)
         await queries.put_device(
             connection,

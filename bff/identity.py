@@ -20,7 +20,7 @@ class Identity:
     async def session(self, request: web.Request) -> Session:
         """The request's session. Raises Problem (session_required)."""
         token = bearer(request) or request.cookies.get(cookies.SESSION)
-        if not token or token.startswith(api_keys.PREFIX):
+        if not token:
             raise Problem("session_required")
         async with self.database.connection() as connection:
             session = await self.sessions.find(connection, token)

@@ -1,5 +1,6 @@
 """Logs with a request id, and metrics. Nothing secret is in either: no body, no header, no query."""
 
+import logging
 import random
 import re
 import time
@@ -72,6 +73,17 @@ def configure_logging(level: str) -> None:
         logger_factory=structlog.BytesLoggerFactory(),
         cache_logger_on_first_use=True,
     )
+    server = logging.getLogger("aiohttp.server")
+    server.handlers[:] = [_Sparing()]
+    server.propagate = False
+
+
+class _Sparing(logging.Handler):
+    """What aiohttp itself complains about, by its kind alone: its words quote the request, cookies and all."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        _log.warning("server", error=type(error).__name__ if error else record.levelname)
 
 
 def observer(metrics: Metrics) -> Middleware:

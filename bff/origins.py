@@ -33,5 +33,8 @@ def origin_check(allowed: Collection[str], cookies: Collection[str], *, https: b
 
 
 def _is_own(request: web.Request, origin: str, *, https: bool) -> bool:
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     return parts.netloc == request.host and (parts.scheme == "https" or not https)

@@ -12,13 +12,15 @@ _NONCE_BYTES = 12
 
 
 def new_token() -> str:
-    """256 random bits, in URL-safe base64."""
-    return secrets.token_urlsafe(32)
+    """256 random bits, in URL-safe base64; never what looks like an API key."""
+    while (token := secrets.token_urlsafe(32)).startswith("ax_"):
+        pass
+    return token
 
 
 def hash_token(token: str) -> bytes:
     """SHA-256: enough for what is random, and what AX has."""
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
 
 
 class Sealed(NamedTuple):

@@ -95,10 +95,11 @@ class SessionSettings(_Settings):
 class LoginSettings(_Settings):
     """Logging in."""
 
-    per_address: Limit = Limit(attempts=60, seconds=60)
-    """By the client's IP address (an IPv6 client's /64 network)."""
+    per_address: Limit = Limit(attempts=5, seconds=10)
+    """By the client's IP address (an IPv6 client's /64 network); passwords, and codes. It is what Clerk allows: with
+    more, Clerk would refuse its own users, and nobody else, which tells who is in Clerk (invariant 9)."""
     per_account: Limit = Limit(attempts=10, seconds=60)
-    """By the email address that was typed, whether anybody has it or not."""
+    """By the account that was meant, whether there is one or not."""
     codes_per_user: Limit = Limit(attempts=15, seconds=900)
     """Second factors that are tried or sent: whoever has the password must not get to try all codes."""
     failure_seconds: float = Field(default=0.5, ge=0, le=5)

@@ -81,6 +81,10 @@ class Pages:
         async def show(request: web.Request, handler: Handler) -> web.StreamResponse:
             try:
                 return await handler(request)
+            except OSError:  # a file's name that no file can have
+                if not request.path.startswith(STATIC):
+                    raise
+                return self._answer("not-found.html", 404)
             except web.HTTPNotFound:
                 if "text/html" not in request.headers.get("Accept", ""):
                     raise

@@ -42,6 +42,8 @@ from toolkit.clerk import (
 
 DEADLINE = 1.5
 """Seconds for a call to Clerk, and for all that begin a login: it is answered within two, or refused."""
+GRACE = 0.1
+"""Seconds more for several calls together, so that one that is too slow counts as an outage (the breaker's)."""
 RETRY_AFTER = 5.0
 """Seconds after which a login that Clerk did not answer may be tried again."""
 
@@ -121,7 +123,7 @@ class ClerkLogin:
     ) -> SignedIn | StepNeeded | PasswordNeeded:
         """Try a password. Raises Refused, ClerkOut or Problem (too_many_attempts)."""
         try:
-            async with asyncio.timeout(DEADLINE):  # for all calls that it takes
+            async with asyncio.timeout(DEADLINE + GRACE):  # for all calls that it takes
                 return await self._sign_in_somehow(email, password, client_token, address)
         except TimeoutError:
             raise ClerkOut from None
@@ -225,6 +227,9 @@ def _result(device: Device, sign_in: SignIn) -> SignedIn | StepNeeded | Password
     if sign_in.status == "needs_new_password":
         return PasswordNeeded()
     if device.client_token is None:
+        raise ClerkOut
+    if sign_in.session is not None and sign_in.session.status != "active":  # Clerk wants something else first
+        _log.warning("clerk's session is not active", status=sign_in.session.status)
         raise ClerkOut
     if sign_in.status == "complete" and sign_in.session is not None:
         return SignedIn(sign_in.user_id, ClerkSession(sign_in.session.id, device.client_token))

@@ -81,11 +81,14 @@ class LoginService:
         However it is refused, the answer is the same and takes as long (invariant 9).
         """
         started = time.monotonic()
+        async with self._database.connection() as connection:
+            account = await accounts.by_email(connection, email)
         try:
-            await self._spend(visitor.address, email)
+            await self._spend("address", visitor.address)
+            await self._limits.spend(
+                {f"account {account.id if account else email.casefold()}": self._settings.per_account}
+            )
         except Problem:
-            async with self._database.connection() as connection:
-                account = await accounts.by_email(connection, email)
             await self._count(_path(account), "limited")
             raise
         try:
@@ -103,7 +106,7 @@ class LoginService:
 
     async def prepare(self, challenge_id: str, method: Method, to: str | None, visitor: Visitor) -> Way:
         """Have a code sent; the way it goes. Raises Problem."""
-        await self._spend(visitor.address)
+        await self._spend("code address", visitor.address)
         async with self._database.connection() as connection:
             challenge = await self._challenges.get(connection, challenge_id)
         if challenge is None:
@@ -126,7 +129,7 @@ class LoginService:
 
     async def finish(self, challenge_id: str, method: Method, code: str, visitor: Visitor) -> Outcome:
         """Try a code. Raises Problem."""
-        await self._spend(visitor.address)
+        await self._spend("code address", visitor.address)
         async with self._database.connection() as connection:
             challenge = await self._challenges.attempt(connection, challenge_id)
             account = await accounts.by_id(connection, challenge.user_id) if challenge else None
@@ -204,21 +207,25 @@ class LoginService:
     async def _challenge_with_clerk(
         self, account: Account, step: StepNeeded, transport: Transport, visitor: Visitor
     ) -> Challenged:
+        challenge = Challenge(
+            account.id, "clerk", step.kind, transport, step.ways, step.sign_in_id, step.client_token
+        )
         token, sent_to = step.client_token, None
         if len(step.ways) == 1 and step.ways[0].clerk_id is not None:  # there is nothing to choose
-            token, sent_to = await self._send_at_once(step, visitor)
-        challenge = Challenge(
-            account.id, "clerk", step.kind, transport, step.ways, step.sign_in_id, client_token=token
-        )
+            token, sent_to = await self._send_at_once(challenge, step, visitor)
+            challenge = replace(challenge, client_token=token)
         async with self._database.transaction() as connection:
             challenge_id, expires_at = await self._challenges.open(connection, challenge)
             device = await self._devices.keep(connection, visitor.device, token)
         await self._count("clerk", "challenged")
         return Challenged(challenge_id, expires_at, challenge, sent_to, device)
 
-    async def _send_at_once(self, step: StepNeeded, visitor: Visitor) -> tuple[str, str | None]:
+    async def _send_at_once(
+        self, challenge: Challenge, step: StepNeeded, visitor: Visitor
+    ) -> tuple[str, str | None]:
         """The client token, and where the code went; the login goes on if it could not be sent."""
         try:
+            await self._spend_code(challenge)
             async with asyncio.timeout(0.4):  # what the password's check leaves of two seconds
                 token = await self._clerk.prepare(
                     step.sign_in_id, step.ways[0], client_token=step.client_token, address=visitor.address
@@ -339,13 +346,10 @@ class LoginService:
     async def _match(self, digest: str | None, password: str) -> bool:
         return self._legacy is not None and await self._legacy.password_matches(digest, password)
 
-    async def _spend(self, address: Address | None, email: str | None = None) -> None:
-        limits = {}
+    async def _spend(self, what: str, address: Address | None) -> None:
+        """By address before anything by account: who is over the one must not use up the other for its owner."""
         if address is not None:
-            limits[f"address {limited_network(address)}"] = self._settings.per_address
-        if email is not None:
-            limits[f"account {email.lower()}"] = self._settings.per_account
-        await self._limits.spend(limits)
+            await self._limits.spend({f"{what} {limited_network(address)}": self._settings.per_address})
 
     async def _spend_code(self, challenge: Challenge) -> None:
         try:

@@ -92,14 +92,8 @@ class ClerkSignup:
     async def send_code(self, clerk_id: str, address: Address | None) -> CodeSent:
         """Sign the user in, and have Clerk send a code to the address."""
         session = await self.sign_in(clerk_id, address)
-        return await self.send_code_in(session, await self.user(session, address), address)
-
-    async def send_code_in(
-        self, session: ClerkSession, user: FrontendUser, address: Address | None
-    ) -> CodeSent:
-        """Have Clerk send a code to the user who is signed in."""
         device = self._device(session.client_token, address)
-        email_address_id = user.primary_email_address_id
+        email_address_id = (await device.me(session.id)).primary_email_address_id
         if email_address_id is None:
             raise ClerkAnswerUnexpected("A new user has no email address.")
         await device.prepare_email_address(session.id, email_address_id)

@@ -30,7 +30,7 @@ from bff.mail import Mailer, masked
 from bff.outcomes import Complete, Verifying, Visitor
 from bff.problems import FieldError, Problem
 from bff.sessions import ClerkSession, Minted, Sessions, Standing
-from bff.signup.clerk import ClerkSignup, CodeSent, EmailTaken, Person, is_verified
+from bff.signup.clerk import ClerkSignup, CodeSent, EmailTaken, Person
 from bff.tokens import ClientTokenCipher, Sealed
 from toolkit.clerk import (
     ClerkApiError,
@@ -57,6 +57,8 @@ _FIELDS = {
     "last_name": "last_name",
 }
 """Clerk's names of what is typed in."""
+RESUME_SECONDS = 0.4
+"""What a login's password check leaves of two seconds."""
 _log = structlog.get_logger("bff")
 
 
@@ -110,6 +112,7 @@ class SignupService:
         self._legacy = legacy
         self._mailer = mailer
         self._settings = settings
+        self._resend = Limit(attempts=1, seconds=settings.resend_seconds)
         self._failure_seconds = failure_seconds
         self._public_url = public_url
 
@@ -156,8 +159,7 @@ class SignupService:
         started = time.monotonic()
         await self._spend(visitor)
         signup = await self._waiting(signup_id)
-        once = Limit(attempts=1, seconds=self._settings.resend_seconds)
-        await self._limits.spend({f"signup resend {signup_id}": once})
+        await self._limits.spend({f"signup resend {signup_id}": self._resend})
         if self._clerk is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
         if signup.sent is None or signup.clerk_id is None:
@@ -177,18 +179,32 @@ class SignupService:
         Raises Problem.
         """
         async with self._database.connection() as connection:
-            signup_id = await queries.signup_of_user(connection, user_id=str(user_id))
-        if signup_id is None:
+            record = await queries.signup_of_user(connection, user_id=str(user_id))
+        if record is None:
             return None
+        signup_id, email_address_id = record["id"], record["email_address_id"]
         if self._clerk is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
-        user = await _clerk_says(self._clerk.user(signed_in.session, visitor.address))
-        if is_verified(user):  # the answer to the code was lost
+        session = signed_in.session
+        try:
+            async with asyncio.timeout(RESUME_SECONDS):
+                if email_address_id is None:  # the signup broke off before its code was sent
+                    user = await self._clerk.user(session, visitor.address)
+                    email_address_id = user.primary_email_address_id
+                await self._limits.spend({f"signup resend {signup_id}": self._resend})
+                sent = await self._clerk.resend(
+                    CodeSent(email_address_id, session), signed_in.clerk_id or "", visitor.address
+                )
+                session = sent.session
+        except VerificationFailed:  # it is verified: the answer to the code was lost
             async with self._database.connection() as connection:
                 await queries.verify_signup(connection, saga_id=signup_id)
             return None
-        sent = await _clerk_says(self._clerk.send_code_in(signed_in.session, user, visitor.address))
-        if not await self._keep(signup_id, sent):
+        except (Problem, TimeoutError, ClerkError):
+            pass  # one was sent lately, or can be asked for on the next screen
+        if email_address_id is None:
+            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+        if not await self._keep(signup_id, CodeSent(email_address_id, session)):
             raise Problem("signup_ended")
         return self._verifying(signup_id, email)
 

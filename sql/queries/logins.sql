@@ -94,14 +94,12 @@ SELECT client_token_cipher AS cipher, client_token_nonce AS nonce
 FROM clerk_migration.login_devices
 WHERE id_hash = :id_hash AND expires_at > now();
 
+-- name: forget_device(id_hash)!
+DELETE FROM clerk_migration.login_devices WHERE id_hash = :id_hash;
+
 -- name: put_device(id_hash, cipher, nonce, lifetime)!
 INSERT INTO clerk_migration.login_devices (id_hash, client_token_cipher, client_token_nonce, expires_at)
-VALUES (:id_hash, :cipher, :nonce, now() + :lifetime::interval)
-ON CONFLICT (id_hash) DO UPDATE
-SET
-    client_token_cipher = excluded.client_token_cipher,
-    client_token_nonce = excluded.client_token_nonce,
-    expires_at = excluded.expires_at;
+VALUES (:id_hash, :cipher, :nonce, now() + :lifetime::interval);
 
 -- name: count_attempts(keys, seconds)
 -- Count an attempt for each key (its hash) in its present window, and say how many there are now and when

@@ -66,9 +66,9 @@ SELECT
 FROM clerk_migration.signup_sagas
 WHERE id = :saga_id AND state IN ('code_sent', 'decoy') AND created_at > now() - :unverified::interval;
 
--- name: signup_of_user(user_id)$
--- The signup that this user has to verify yet; its id.
-SELECT id
+-- name: signup_of_user(user_id)^
+-- The signup that this user has to verify yet.
+SELECT id, email_address_id
 FROM clerk_migration.signup_sagas
 WHERE user_id = :user_id::text AND state IN ('row_created', 'code_sent');
 

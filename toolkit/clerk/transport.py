@@ -57,6 +57,8 @@ ATTEMPTS = 7
 ATTEMPTS_WHILE_SOMEBODY_WAITS = 2
 ATTEMPTS_BEFORE_FIRST_ANSWER = 3
 """As long as nothing was ever answered the address is probably wrong: no use in waiting long."""
+LONGEST_RETRY_AFTER = 3600.0
+"""Seconds that Clerk is believed to want to be left alone at most."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0
 """Seconds between attempts, at most: doubled each time."""
 DEFAULT_RETRY_AFTER = 1.0
@@ -379,12 +381,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that `Retry-After` asks to wait, in either of its forms (RFC 9110, section 10.2.3)."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(LONGEST_RETRY_AFTER, float(text))
     try:
         when = email.utils.parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(LONGEST_RETRY_AFTER, max(0.0, seconds))
 
 
 def _trace_id(headers: Mapping[str, str]) -> str | None:

@@ -154,7 +154,12 @@ class World:
     emulator: Emulator
     folder: Path
     running: list[Bff] = field(default_factory=list)
-    login: dict[str, Any] = field(default_factory=lambda: {"failure_seconds": 0.05})
+    login: dict[str, Any] = field(
+        default_factory=lambda: {
+            "failure_seconds": 0.05,
+            "per_address": {"attempts": 60, "seconds": 60},
+        }
+    )
     signup: dict[str, Any] = field(
         default_factory=lambda: {
             "answer_seconds": 0.05,

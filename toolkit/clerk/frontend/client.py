@@ -5,6 +5,7 @@ limits by the end user's address; behind a proxy of one's own that is told with 
 (https://clerk.com/docs/guides/dashboard/dns-domains/proxy-fapi).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, Self, TypeVar
 
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 
 from toolkit.clerk.breaker import CircuitBreaker
 from toolkit.clerk.config import ClerkConfig
-from toolkit.clerk.errors import ClerkNotConfigured
+from toolkit.clerk.errors import ClerkAnswerUnexpected, ClerkNotConfigured
 from toolkit.clerk.frontend import resources
 from toolkit.clerk.frontend.resources import (
     Client,
@@ -423,6 +424,8 @@ class Device:
 
 def _with_session(answer: Envelope[SignInResource]) -> SignIn:
     sign_in = answer.response
+    if not re.fullmatch(r"[\w-]+", sign_in.id):
+        raise ClerkAnswerUnexpected("Clerk's sign-in has no id.")
     created = sign_in.created_session_id
     session = answer.client.session(created) if answer.client is not None and created is not None else None
     return SignIn(

@@ -1,0 +1,185 @@
+"""What somebody hostile, or something odd, sends; and what is learned from it."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from tests.integration.bff.conftest import World
+
+SECRET = "AVerySecretTokenOfSomebody"
+
+
+async def raw(port: int, request: bytes) -> bytes:
+    """The answer to these bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    answer = await asyncio.wait_for(reader.read(65536), 15)
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /me HTTP/1.1\r\nHost: x\r\nCookie: ax_session=%s; other=%s\r\n\r\n"
+        % (SECRET.encode(), b"x" * 9000),
+        b"GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\x01\r\n\r\n" % SECRET.encode(),
+        b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b'Transfer-Encoding: chunked\r\n\r\nzz\r\n{"password": "%s"}\r\n\r\n' % SECRET.encode(),
+    ],
+    ids=["long cookies", "control character", "broken chunks"],
+)
+async def test_a_request_that_is_none_is_not_quoted_in_the_log(world: World, request_: bytes) -> None:
+    """Invariant 8."""
+    bff = await world.bff()
+    assert b" 400 " in (await raw(bff.port, request_)).splitlines()[0]
+    log = await asyncio.to_thread(bff.log.read_text)
+    assert SECRET not in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /me HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: ax_session=\xff\r\n\r\n", b"401"),
+        (b"GET /me HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer \xff\r\n\r\n", b"401"),
+        (b"POST /auth/logout HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: http://[\r\n\r\n", b"403"),
+        (b"GET /static/%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % (b"a" * 5000), b"404"),
+        (
+            (
+                b"POST /auth/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"
+            ),
+            b"400",
+        ),
+    ],
+    ids=["cookie", "bearer", "origin", "static", "gzip"],
+)
+async def test_odd_requests_are_refused_and_nothing_breaks(
+    world: World, request_: bytes, status: bytes
+) -> None:
+    bff = await world.bff()
+    assert (await raw(bff.port, request_)).split()[1] == status
+    assert "Traceback" not in await asyncio.to_thread(bff.log.read_text)
+
+
+async def test_who_is_over_the_limit_by_address_does_not_use_up_somebody_elses_account(world: World) -> None:
+    await world.legacy()
+    world.login.update(
+        per_address={"attempts": 3, "seconds": 1_000_000}, per_account={"attempts": 5, "seconds": 1_000_000}
+    )
+    bff = await world.bff()
+    codes = [(await bff.login("legacy@example.com", "wrong", address="198.51.100.9")).code for _ in range(12)]
+    assert codes == ["credentials_invalid"] * 3 + ["too_many_attempts"] * 9
+    assert (await bff.login("legacy@example.com")).status == 200
+
+
+async def test_spelling_an_address_otherwise_gives_no_more_attempts(world: World) -> None:
+    await world.migrated("iii@example.com")
+    world.login["per_account"] = {"attempts": 2, "seconds": 1_000_000}
+    bff = await world.bff()
+    spelled = ("iii", "III", "İii", "iİi", "iiİ")
+    codes = [(await bff.login(f"{name}@example.com", "wrong")).code for name in spelled]
+    reached = (await world.counts()).get(("clerk", "wrong_password"), 0)
+    assert reached == 2, codes
+
+
+@pytest.mark.parametrize("status", ["pending", "ended", "revoked"])
+async def test_a_clerk_session_that_is_not_active_lets_nobody_in(world: World, status: str) -> None:
+    """Clerk wants something else first, such as a second factor to be set up."""
+    await world.migrated()
+    bff = await world.bff()
+    device = (await bff.login("clerk@example.com", transport="bearer")).content["device"]
+    line = next(
+        line for line in reversed(world.emulator.traffic().splitlines()) if "/v1/client/sign_ins" in line
+    )
+    body = answered(line).replace('"status":"active"', f'"status":"{status}"')
+    world.emulator.add_fault(
+        {
+            "match": {"path": "/v1/client/sign_ins"},
+            "status": 200,
+            "body": body,
+            "content_type": "application/json",
+        }
+    )
+    reply = await bff.login("clerk@example.com", transport="bearer", device=device)
+    assert reply.code == "authentication_unavailable"
+    assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 1
+
+
+def answered(line: str) -> str:
+    """The answer's body in a line of recorded traffic, as compact JSON."""
+    exchange = json.loads(line)
+    return json.dumps(exchange["response"], separators=(",", ":"))
+
+
+async def test_a_device_that_somebody_lent_is_not_known_after_the_next_login(world: World) -> None:
+    """Who planted their own device in a browser must not pass for it afterwards."""
+    await asyncio.to_thread(world.emulator.settings, client_trust=True)
+    await world.migrated()
+    bff = await world.bff()
+
+    async def trusted(device: str | None) -> str:
+        """Log in with the mailed code; the device's id."""
+        sent = len(await world.mail("clerk@example.com", count=0))
+        reply = await bff.login(
+            "clerk@example.com", transport="bearer", **({"device": device} if device else {})
+        )
+        assert reply.content["status"] == "needs_client_trust", reply
+        mails = await world.mail("clerk@example.com", count=sent + 1)
+        challenge, device = reply.content["challenge"]["id"], reply.content["device"]
+        done = await bff.finish(challenge, mails[-1]["code"], "email")
+        assert done.status == 200, done
+        return str(done.content["device"])
+
+    planted = await trusted(None)
+    after = await bff.login("clerk@example.com", transport="bearer", device=planted)
+    assert after.content["status"] == "complete"
+    assert after.content["device"] != planted
+    again = await bff.login("clerk@example.com", transport="bearer", device=planted)
+    assert again.content["status"] == "needs_client_trust"
+
+
+async def test_codes_that_are_sent_at_once_are_limited(world: World) -> None:
+    await asyncio.to_thread(world.emulator.settings, client_trust=True)
+    await world.migrated()
+    world.login["codes_per_user"] = {"attempts": 2, "seconds": 1_000_000}
+    bff = await world.bff()
+    sent = [
+        (await bff.login("clerk@example.com", address=f"203.0.113.{n}")).content["challenge"]["sent_to"]
+        for n in range(4)
+    ]
+    assert [to is not None for to in sent] == [True, True, False, False]
+    assert len(await world.mail("clerk@example.com", count=2)) == 2
+
+
+async def test_an_unverified_login_is_answered_in_time_and_sends_no_flood(world: World) -> None:
+    world.signup["resend_seconds"] = 1_000_000
+    await world.switch("signup", "clerk")
+    await world.invite()
+    bff = await world.bff()
+    await bff.sign_up()
+    await asyncio.to_thread(world.emulator.settings, latency_ms=900)
+    begun = time.monotonic()
+    reply = await bff.login("new@example.com")
+    took = time.monotonic() - begun
+    await asyncio.to_thread(world.emulator.settings, latency_ms=0)
+    assert (reply.status, reply.content.get("status")) == (200, "needs_email_verification")
+    assert took < 2
+    for number in range(4):
+        assert (await bff.login("new@example.com", address=f"203.0.113.{number}")).status == 200
+    assert len(await world.mail("new@example.com")) <= 2
+
+
+async def test_a_body_that_never_comes_is_not_waited_for(world: World) -> None:
+    bff = await world.bff()
+    reader, writer = await asyncio.open_connection("127.0.0.1", bff.port)
+    writer.write(
+        b"POST /auth/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 100\r\n\r\n{"
+    )
+    answer = await asyncio.wait_for(reader.readline(), 15)
+    writer.close()
+    assert b" 400 " in answer
