@@ -243,13 +243,14 @@ def _result(device: Device, sign_in: SignIn) -> SignedIn | StepNeeded | Password
 
 
 def _ways(factors: tuple[Factor, ...]) -> tuple[Way, ...]:
+    """In the order in which Clerk's own pages offer them."""
     return tuple(
         Way(
             _METHODS[factor.strategy],
             factor.safe_identifier,
             factor.phone_number_id or factor.email_address_id,
         )
-        for factor in sorted(factors, key=lambda factor: not factor.default)
+        for factor in sorted(factors, key=lambda factor: (factor.strategy != "totp", not factor.default))
         if factor.strategy in _METHODS
     )
 

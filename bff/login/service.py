@@ -211,7 +211,7 @@ class LoginService:
             account.id, "clerk", step.kind, transport, step.ways, step.sign_in_id, step.client_token
         )
         token, sent_to = step.client_token, None
-        if len(step.ways) == 1 and step.ways[0].clerk_id is not None:  # there is nothing to choose
+        if step.ways[0].clerk_id is not None:  # as Clerk's own pages do
             token, sent_to = await self._send_at_once(challenge, step, visitor)
             challenge = replace(challenge, client_token=token)
         async with self._database.transaction() as connection:

@@ -84,6 +84,21 @@ async def test_a_second_factor(world: World, tab: Tab) -> None:
     await tab.at("/")
 
 
+async def test_a_second_factor_by_text_message(world: World, tab: Tab) -> None:
+    await world.phones("+4915112345678", totp=True)
+    sent = len(await world.mail("+4915112345678", "phone_code"))
+    await log_in(tab, "clerk@example.com")
+    await tab.at("/login/second-factor")
+    await tab.page.get_by_role("button", name="Text message to +4*******78").click()
+    await tab.sees("We sent a code to +4*******78")
+    await expect(tab.page.locator("#resend")).to_be_disabled()
+    await tab.check_accessibility()
+    messages = await world.mail("+4915112345678", "phone_code", count=sent + 1)
+    await tab.fill(code=messages[-1]["code"])
+    await tab.submit()
+    await tab.at("/")
+
+
 @phone
 async def test_the_second_factor_of_a_user_who_is_not_in_clerk_yet(world: World, tab: Tab) -> None:
     await world.legacy(totp=True)
@@ -106,6 +121,14 @@ async def test_a_new_device_is_trusted_with_the_mailed_code(world: World, tab: T
     await tab.fill(code=(await world.mail("clerk@example.com"))[-1]["code"])
     await tab.submit()
     await tab.at("/")
+
+
+@phone
+async def test_a_password_that_is_not_safe_any_more(world: World, tab: Tab) -> None:
+    await world.compromise(await world.migrated())
+    await log_in(tab, "clerk@example.com")
+    await tab.sees("Your password was right, but it is not safe to use any more.")
+    assert await tab.page.input_value("#email") == "clerk@example.com"
 
 
 async def test_what_is_wrong_stands_beside_its_field(world: World, tab: Tab) -> None:
@@ -279,6 +302,18 @@ async def test_no_page_there(tab: Tab) -> None:
     await tab.open("/nowhere")
     assert await tab.heading() == "Nothing here"
     await tab.check_accessibility()
+
+
+@phone
+@pytest.mark.parametrize("path", ["/login", "/signup"])
+async def test_a_form_whose_script_is_not_there_yet_sends_nothing(tab: Tab, path: str) -> None:
+    await tab.page.route("**/static/*.js", lambda route: route.abort())
+    await tab.open(path)
+    await tab.fill(email=NEW, password=PASSWORD)
+    await tab.page.keyboard.press("Enter")
+    await expect(tab.page.locator("button[type=submit]")).to_be_disabled()
+    assert tab.page.url == tab.bff.url + path
+    await expect(tab.page.locator("form")).to_have_attribute("method", "post")
 
 
 @phone

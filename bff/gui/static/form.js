@@ -103,9 +103,10 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
       reveal.setAttribute("aria-pressed", String(shown));
     });
   }
+  button.disabled = false; // until now the browser would have sent the form itself
   window.addEventListener("pageshow", () => setBusy(false)); // come back to by the browser's Back
   form.querySelector("input:not([value])")?.focus();
-  return { clear, idle: () => setBusy(false) };
+  return { clear };
 }
 
 /** Say that a service is out; try again by itself, if asked to, and when the button is pressed. */

@@ -12,17 +12,10 @@ if (kept.get("notice")) {
   kept.forget("notice");
 }
 
-const bound = bind(form, {
+bind(form, {
   messages: { email: "Please type your email address.", password: "Please type your password." },
   send: ({ email, password }) => call("POST", "/auth/login", { email: email.trim(), password }),
   done: (content) => {
-    if (content.status === "needs_new_password") {
-      problem.textContent =
-        "Your password was right, but it is not safe to use any more. Please ask for a new one before you log in.";
-      form.elements.password.value = "";
-      bound.idle();
-      return;
-    }
     kept.put("email", form.elements.email.value.trim());
     goOn(content);
   },

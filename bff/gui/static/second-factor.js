@@ -89,11 +89,7 @@ if (challenge === null || Date.parse(challenge.expires_at) < Date.now()) {
         method: chosen.method,
         code: code.replaceAll(/\s/g, ""),
       }),
-    done: (content) => {
-      kept.forget("challenge");
-      if (content.status === "needs_new_password") begin();
-      else goOn(content);
-    },
+    done: goOn,
     refused: (answer) => {
       if (answer.content.code !== "challenge_expired") return false;
       kept.forget("challenge");

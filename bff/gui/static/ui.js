@@ -41,6 +41,13 @@ export function goOn(content) {
   } else if (content.status === "needs_email_verification") {
     kept.put("signup", { ...content, at: Date.now() });
     location.assign("/signup/verify");
+  } else if (content.status === "needs_new_password") {
+    kept.forget("challenge");
+    kept.put(
+      "notice",
+      "Your password was right, but it is not safe to use any more. Please ask for a new one before you log in.",
+    );
+    location.replace("/login");
   } else {
     kept.put("challenge", content.challenge);
     location.assign("/login/second-factor");

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.emulator import Emulator
 from tests.integration.migration.conftest import AX_SOURCE
 from tests.postgres import Server
-from toolkit.clerk import BackendClient, ClerkConfig
+from toolkit.clerk import BackendClient, ClerkConfig, FrontendClient
 from toolkit.paths import ROOT
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -298,6 +298,33 @@ class World:
             )
         await self.legacy(email, clerk_id=made.id, hashed_password=CHEAP.hash(legacy_password))
         return made.id
+
+    async def phones(self, *numbers: str, totp: bool = False, email: str = "clerk@example.com") -> None:
+        """A user whom Clerk checks, with numbers as second factors."""
+        await asyncio.to_thread(self.emulator.settings, phone_number=True)
+        clerk_id = await self.migrated(email)
+        async with FrontendClient(ClerkConfig.from_environment(self.variables)) as frontend:
+            device = frontend.device(None, address=None)
+            session = (await device.create_sign_in(email, PASSWORD)).session
+            assert session is not None
+            phones = [
+                await device.create_phone_number(session.id, number, reserved_for_second_factor=True)
+                for number in numbers
+            ]
+            for phone in phones:
+                await device.prepare_phone_number(session.id, phone.id)
+                code = (await self.mail(phone.phone_number, "phone_code"))[-1]["code"]
+                await device.verify_phone_number(session.id, phone.id, code)
+        if totp:
+            async with self.clerk() as clerk:
+                await clerk.update_user(clerk_id, totp_secret=SECRET)
+
+    async def compromise(self, clerk_id: str) -> None:
+        """Let Clerk want a new password of a user."""
+        path = f"/v1/users/{clerk_id}/password/set_compromised"
+        key = {"Authorization": f"Bearer {self.emulator.secret_key}"}
+        async with aiohttp.request("POST", self.emulator.url + path, json={}, headers=key) as done:
+            assert done.status == 200
 
     async def add(self, path: str, *, totp: bool = False) -> str:
         """A user on one of the systems; the address."""

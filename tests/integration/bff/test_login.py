@@ -5,7 +5,6 @@ import json
 import statistics
 import time
 
-import aiohttp
 import pytest
 
 from tests.integration.bff.conftest import PASSWORD, World, code_now, wrong_code
@@ -93,10 +92,7 @@ def refusal(status: int, code: str) -> dict[str, object]:
 async def test_a_compromised_password_leads_to_a_reset(world: World, compromised_sign_in: str) -> None:
     clerk_id, bff = await world.migrated(), await world.bff()
     world.emulator.settings(compromised_sign_in=compromised_sign_in)
-    path = f"/v1/users/{clerk_id}/password/set_compromised"
-    key = {"Authorization": f"Bearer {world.emulator.secret_key}"}
-    async with aiohttp.request("POST", world.emulator.url + path, json={}, headers=key) as done:
-        assert done.status == 200
+    await world.compromise(clerk_id)
     reply = await bff.login("clerk@example.com")
     assert reply.told == (200, {"status": "needs_new_password", "next": "/auth/password/reset"})
     assert "Set-Cookie" not in reply.headers
@@ -154,6 +150,40 @@ async def test_the_second_factor_is_asked_for_and_a_code_works_once(world: World
     assert (await bff.finish(challenge, code)).code == "challenge_expired"
     second = await bff.login(email)
     assert (await bff.finish(second.content["challenge"]["id"], code)).code == "code_invalid"
+
+
+async def test_a_code_by_text_message(world: World) -> None:
+    await world.phones("+4915112345678")
+    bff = await world.bff()
+    first = (await bff.login("clerk@example.com")).content
+    assert first["challenge"]["methods"][0] == {"method": "sms", "to": "+4*******78"}
+    assert first["challenge"]["sent_to"] == "+4*******78"
+    challenge, code = (
+        first["challenge"]["id"],
+        (await world.mail("+4915112345678", "phone_code", count=2))[-1]["code"],
+    )
+    wrong = "000000" if code != "000000" else "111111"
+    assert (await bff.finish(challenge, wrong, "sms")).code == "code_invalid"
+    assert (await bff.finish(challenge, code, "totp")).code == "request_invalid"
+    done = await bff.finish(challenge, code, "sms")
+    assert (done.status, done.content["status"]) == (200, "complete")
+
+
+async def test_a_text_message_goes_to_the_number_that_was_chosen(world: World) -> None:
+    await world.phones("+4915112345678", "+4915198765432", totp=True)
+    bff = await world.bff()
+    challenge = (await bff.login("clerk@example.com")).content["challenge"]
+    numbers = [way["to"] for way in challenge["methods"] if way["method"] == "sms"]
+    assert (sorted(numbers), challenge["sent_to"]) == (["+4*******32", "+4*******78"], None)
+    before = len(await world.mail("+4915198765432", "phone_code"))
+    body = {"challenge_id": challenge["id"], "method": "sms", "to": "+4*******32"}
+    sent = await bff.call("POST", "/auth/login/second-factor/prepare", body)
+    assert (sent.status, sent.content) == (200, {"method": "sms", "to": "+4*******32"})
+    messages = await world.mail("+4915198765432", "phone_code", count=before + 1)
+    done = await bff.finish(challenge["id"], messages[-1]["code"], "sms")
+    assert (done.status, done.content["status"]) == (200, "complete")
+    unknown = {**body, "to": "+4*******99"}
+    assert (await bff.call("POST", "/auth/login/second-factor/prepare", unknown)).code == "challenge_expired"
 
 
 @both
