@@ -28,7 +28,7 @@ serve: $(READY) ## Serve login and signup on the sandbox, at http://127.0.0.1:84
 	@exec $(BIN)/python -m bff --env sandbox --port $(or $(PORT),8400)
 
 test: $(READY) browser ## Run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 browser: # Debian's Chromium, for the tests of the pages
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \

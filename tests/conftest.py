@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,25 +8,33 @@ import pytest
 from tests.emulator import CONFORM, check_conformance
 from tests.postgres import postgres as postgres
 
-TRAFFIC = pytest.StashKey[Path]()
-"""Everything that was exchanged with emulators in this run."""
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+"""Which of several processes that run tests side by side this is; None in the one that started them."""
+
+
+@pytest.fixture(scope="session")
+def traffic_file(pytestconfig: pytest.Config) -> Path:
+    """What this process exchanges with emulators."""
+    return _folder(pytestconfig) / f"{WORKER or 'main'}.jsonl"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TRAFFIC] = Path(config.rootpath, ".pytest_cache", "traffic.jsonl")
-    config.stash[TRAFFIC].parent.mkdir(exist_ok=True)
-    config.stash[TRAFFIC].unlink(missing_ok=True)
+    if WORKER is None:
+        _folder(config).mkdir(parents=True, exist_ok=True)
+        for traffic in _folder(config).iterdir():
+            traffic.unlink()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """The run fails when its traffic is not what Clerk describes."""
-    traffic = session.config.stash[TRAFFIC]
-    if traffic.is_file() and CONFORM.is_file() and (fault := check_conformance(traffic)):
-        print(f"\nThe traffic of this run does not conform to Clerk's description:\n{fault}")
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if WORKER is not None or not CONFORM.is_file():
+        return
+    for traffic in _folder(session.config).iterdir():
+        if fault := check_conformance(traffic):
+            print(f"\nThe traffic of this run does not conform to Clerk's description:\n{fault}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.fixture(scope="session")
-def traffic_file(pytestconfig: pytest.Config) -> Path:
-    return pytestconfig.stash[TRAFFIC]
+def _folder(config: pytest.Config) -> Path:
+    return Path(config.rootpath, ".pytest_cache", "traffic")

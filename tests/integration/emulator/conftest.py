@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 ARGON2ID = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ARGON2I = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1, type=Type.I)
-DIGEST = ARGON2ID.hash(PASSWORD)
+DIGEST = ARGON2ID.hash(PASSWORD, salt=b"the same each time")
 
 
 @dataclass(frozen=True)
