@@ -385,7 +385,6 @@ def switch(environment: Environment, name: str | None, value: str | None, yes: b
 
     \b
     signup          legacy | clerk   who keeps the password of somebody new
-    lazy_migration  off | on         move users to Clerk as they log in
     legacy_login    on | off         let users log in who are not in Clerk
     """
     if name is None:

@@ -10,10 +10,9 @@ from toolkit.errors import UsageError
 
 VALUES: Mapping[str, Sequence[str]] = {
     "signup": ("legacy", "clerk"),
-    "lazy_migration": ("off", "on"),
     "legacy_login": ("on", "off"),
 }
-"""The switches, and what each may be; the first is how it begins."""
+"""The switches that something goes by, and what each may be; the first is how it begins."""
 
 
 class SwitchUnknown(UsageError):

@@ -175,6 +175,9 @@ class LoginService:
                 raise Refused("unknown" if account is None else "disabled")
             if account.clerk_id is not None:
                 return await self._login_with_clerk(account, password, transport, visitor, client_token)
+            if not await self._legacy_is_on():
+                await self._match(None, password)
+                raise Refused("legacy_off")
             return await self._login_with_legacy(account, password, transport, visitor)
         except Refused as refused:
             await self._count(path, refused.outcome)
@@ -326,6 +329,8 @@ class LoginService:
     ) -> Complete:
         if self._legacy is None or account.clerk_id is not None:
             raise _Changed  # the user is in Clerk by now: only Clerk may let anybody in
+        if not await self._legacy_is_on():
+            raise _Changed
         standing = Standing(account.id, None, challenge.digest_hash, second_factor_passed=True)
         async with self._database.transaction() as connection:
             await queries.lock_totp(connection, user_id=str(account.id))
@@ -342,6 +347,11 @@ class LoginService:
                 raise _Changed
         await self._count("legacy", "success")
         return Complete(minted, challenge.transport)
+
+    async def _legacy_is_on(self) -> bool:
+        async with self._database.connection() as connection:
+            switch = await queries.switch(connection, name="legacy_login")
+        return bool(switch == "on")
 
     async def _match(self, digest: str | None, password: str) -> bool:
         return self._legacy is not None and await self._legacy.password_matches(digest, password)

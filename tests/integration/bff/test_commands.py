@@ -40,7 +40,6 @@ async def test_switches_are_shown_and_set(world: World) -> None:
     assert code == 0
     assert [line.split()[:2] for line in out.splitlines()] == [
         ["signup", "legacy"],
-        ["lazy_migration", "off"],
         ["legacy_login", "on"],
     ]
     told = (await run(world, "switch", playbook, "signup", "clerk", "--yes"))[1]
@@ -55,7 +54,7 @@ async def test_switches_are_shown_and_set(world: World) -> None:
     [
         (
             ("signups", "clerk"),
-            "There is no switch 'signups'. There are: signup, lazy_migration, legacy_login.",
+            "There is no switch 'signups'. There are: signup, legacy_login.",
         ),
         (("signup", "on"), "signup cannot be 'on'. signup is one of: legacy, clerk."),
         (("signup",), "A value is missing. signup is one of: legacy, clerk."),

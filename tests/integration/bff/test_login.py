@@ -152,6 +152,25 @@ async def test_the_second_factor_is_asked_for_and_a_code_works_once(world: World
     assert (await bff.finish(second.content["challenge"]["id"], code)).code == "code_invalid"
 
 
+async def test_with_the_switch_off_nobody_logs_in_without_clerk(world: World) -> None:
+    await world.migrated()
+    await world.legacy(totp=True)
+    await world.legacy("plain@example.com")
+    bff = await world.bff()
+    session = await bff.token("plain@example.com")
+    challenge = (await bff.login("legacy@example.com")).content["challenge"]["id"]
+    await world.switch("legacy_login", "off")
+    wrong = (await bff.login("plain@example.com", "wrong")).told
+    assert (await bff.login("plain@example.com")).told == wrong
+    assert (await bff.login("nobody@example.com")).told == wrong
+    assert (await bff.finish(challenge, code_now())).code == "challenge_expired"
+    assert (await bff.login("clerk@example.com")).status == 200
+    assert await bff.signed_in(session)
+    assert (await world.counts())["legacy", "legacy_off"] == 2
+    await world.switch("legacy_login", "on")
+    assert (await bff.login("plain@example.com")).status == 200
+
+
 async def test_a_code_by_text_message(world: World) -> None:
     await world.phones("+4915112345678")
     bff = await world.bff()
