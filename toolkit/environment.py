@@ -114,8 +114,12 @@ class SignupSettings(_Settings):
 
     per_address: Limit = Limit(attempts=20, seconds=3600)
     """By the client's IP address (an IPv6 client's /64 network)."""
+    codes_per_address: Limit = Limit(attempts=60, seconds=3600)
+    """Codes that are tried or sent again, by the client's IP address."""
     codes_per_signup: Limit = Limit(attempts=15, seconds=900)
     """Codes that are tried."""
+    resends_per_signup: Limit = Limit(attempts=5, seconds=3600)
+    """Codes that are sent again, so that nobody's mailbox is filled by a stranger."""
     resend_seconds: float = Field(default=30, gt=0)
     """Between two codes that are sent."""
     unverified_hours: float = Field(default=24, gt=0)

@@ -121,7 +121,7 @@ class SignupService:
     ) -> Complete | Verifying:
         """Begin a signup (with the switch on `legacy`: do all of it). Raises Problem."""
         started = time.monotonic()
-        await self._spend(visitor)
+        await self._spend("signup address", visitor, self._settings.per_address)
         async with self._database.connection() as connection:
             switch = await queries.switch(connection, name="signup")
         if switch == "legacy" and self._legacy is not None:
@@ -139,7 +139,7 @@ class SignupService:
     async def verify(self, signup_id: UUID, code: str, visitor: Visitor) -> Complete:
         """Try the code of a signup. Raises Problem."""
         started = time.monotonic()
-        await self._spend(visitor)
+        await self._spend("signup code address", visitor, self._settings.codes_per_address)
         await self._limits.spend({f"signup codes {signup_id}": self._settings.codes_per_signup})
         signup = await self._waiting(signup_id)
         try:
@@ -157,9 +157,9 @@ class SignupService:
     async def resend(self, signup_id: UUID, visitor: Visitor) -> Verifying:
         """Have another code sent. Raises Problem."""
         started = time.monotonic()
-        await self._spend(visitor)
+        await self._spend("signup code address", visitor, self._settings.codes_per_address)
         signup = await self._waiting(signup_id)
-        await self._limits.spend({f"signup resend {signup_id}": self._resend})
+        await self._spend_resend(signup_id)
         if self._clerk is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
         if signup.sent is None or signup.clerk_id is None:
@@ -191,7 +191,7 @@ class SignupService:
                 if email_address_id is None:  # the signup broke off before its code was sent
                     user = await self._clerk.user(session, visitor.address)
                     email_address_id = user.primary_email_address_id
-                await self._limits.spend({f"signup resend {signup_id}": self._resend})
+                await self._spend_resend(signup_id)
                 sent = await self._clerk.resend(
                     CodeSent(email_address_id, session), signed_in.clerk_id or "", visitor.address
                 )
@@ -250,7 +250,7 @@ class SignupService:
             except EmailTaken:
                 taken = True
         if taken:
-            await self._lead_nowhere(clerk, saga, person)
+            await self._lead_nowhere(clerk, saga, person, visitor)
             return
         if not await self._create_row(saga_id, user.id, person):
             await clerk.remove(user.id)
@@ -276,11 +276,14 @@ class SignupService:
             raise Problem("signup_ended")
         return True
 
-    async def _lead_nowhere(self, clerk: ClerkSignup, saga: Mapping[str, Any], person: Person) -> None:
-        """Have Clerk judge everything but the address, as it would for anybody, and keep nothing of it."""
+    async def _lead_nowhere(
+        self, clerk: ClerkSignup, saga: Mapping[str, Any], person: Person, visitor: Visitor
+    ) -> None:
+        """Have Clerk judge everything but the address, and count it, as it would for anybody; keep nothing of it."""
         domain = person.email.rpartition("@")[2]
         stand_in = replace(person, email=f"{secrets.token_hex(12)}@{domain}")
         user = await clerk.create(stand_in, saga["id"], saga["user_id"])
+        await clerk.sign_in(user.id, visitor.address)
         await clerk.remove(user.id)
         await self._decoy(saga["id"], person.email)
 
@@ -361,10 +364,14 @@ class SignupService:
             device = await self._devices.keep(connection, visitor.device, session.client_token)
         return Complete(minted, signup.transport, device)
 
-    async def _spend(self, visitor: Visitor) -> None:
+    async def _spend(self, what: str, visitor: Visitor, limit: Limit) -> None:
         if visitor.address is not None:
-            key = f"signup address {limited_network(visitor.address)}"
-            await self._limits.spend({key: self._settings.per_address})
+            await self._limits.spend({f"{what} {limited_network(visitor.address)}": limit})
+
+    async def _spend_resend(self, signup_id: UUID) -> None:
+        """The pause first: who presses the button too early must not use up the few that there are."""
+        await self._limits.spend({f"signup resend {signup_id}": self._resend})
+        await self._limits.spend({f"signup resends {signup_id}": self._settings.resends_per_signup})
 
     def _verifying(self, signup_id: UUID, email: str) -> Verifying:
         return Verifying(signup_id, masked(email), round(self._settings.resend_seconds))

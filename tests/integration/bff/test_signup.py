@@ -144,6 +144,19 @@ async def test_a_bad_password_is_told_for_a_taken_address_too(world: World, bff:
     assert await world.uses_left() == 1
 
 
+async def test_clerks_limit_is_told_for_a_taken_address_too(world: World, bff: Bff) -> None:
+    """Who uses up Clerk's limit by address before signing up learns nothing by it."""
+    await world.migrated("taken@example.com")
+    told = []
+    for email in (NEW, "taken@example.com"):
+        world.emulator.add_fault({"match": {"path": "/v1/client/sign_ins"}, "status": 429})
+        told.append((await bff.sign_up(email)).told)
+    assert told[0] == told[1]
+    assert told[0][0] == 429
+    assert await world.people() == (1, 1)
+    assert await world.uses_left() == 1
+
+
 async def test_no_answer_comes_sooner_for_a_taken_address(world: World) -> None:
     world.signup["answer_seconds"] = 0.6
     await world.switch("signup", "clerk")
@@ -190,6 +203,19 @@ async def test_codes_are_sent_again_and_tried_a_few_times(world: World) -> None:
     assert (refused.status, int(refused.headers["Retry-After"]) > 1) == (429, True)
     codes = [(await bff.verify(signup_id, "000000")).code for _ in range(5)]
     assert codes == ["code_invalid"] * 4 + ["too_many_attempts"]
+
+
+async def test_a_mailbox_is_not_filled_by_a_stranger(world: World) -> None:
+    world.signup.update(resend_seconds=0.001, resends_per_signup={"attempts": 2, "seconds": 1_000_000})
+    await world.switch("signup", "clerk")
+    await world.invite("AX-OTHER")
+    await world.invite()
+    await world.legacy("taken@example.com")
+    bff = await world.bff()
+    for email, invite in ((NEW, INVITE), ("taken@example.com", "AX-OTHER")):
+        signup_id = (await bff.sign_up(email, invite=invite)).content["signup_id"]
+        again = [(await bff.resend(signup_id)).status for _ in range(3)]
+        assert again == [200, 200, 429]
 
 
 async def test_the_answer_to_the_right_code_is_lost(world: World, bff: Bff) -> None:
