@@ -73,7 +73,7 @@ def build(environment: Environment) -> web.Application:
         LegacySignup(database, sessions, legacy),
         mailer,
         settings.signup,
-        failure_seconds=settings.login.failure_seconds,
+        settings.login,
         public_url=settings.public_url,
     )
     login = LoginService(

@@ -95,9 +95,9 @@ class SessionSettings(_Settings):
 class LoginSettings(_Settings):
     """Logging in."""
 
-    per_address: Limit = Limit(attempts=5, seconds=10)
-    """By the client's IP address (an IPv6 client's /64 network); passwords, and codes. It is what Clerk allows: with
-    more, Clerk would refuse its own users, and nobody else, which tells who is in Clerk (invariant 9)."""
+    per_address: Limit = Limit(attempts=5, seconds=12)
+    """By the client's IP address (an IPv6 client's /64 network); passwords, and codes. Clerk allows five sign-ins in ten
+    seconds: with more, it would refuse its own users, and nobody else, which tells who is in Clerk (invariant 9)."""
     per_account: Limit = Limit(attempts=10, seconds=60)
     """By the account that was meant, whether there is one or not."""
     codes_per_user: Limit = Limit(attempts=15, seconds=900)
@@ -114,8 +114,11 @@ class SignupSettings(_Settings):
 
     per_address: Limit = Limit(attempts=20, seconds=3600)
     """By the client's IP address (an IPv6 client's /64 network)."""
-    codes_per_address: Limit = Limit(attempts=60, seconds=3600)
-    """Codes that are tried or sent again, by the client's IP address."""
+    codes_per_address: Limit = Limit(attempts=3, seconds=12)
+    """Codes that are tried. Clerk allows three in ten seconds: with more, it would refuse them for a fresh address, and
+    nobody for a taken one (invariant 9)."""
+    resends_per_address: Limit = Limit(attempts=60, seconds=3600)
+    """Codes that are sent again."""
     codes_per_signup: Limit = Limit(attempts=15, seconds=900)
     """Codes that are tried."""
     resends_per_signup: Limit = Limit(attempts=5, seconds=3600)

@@ -11,11 +11,11 @@ from uuid import UUID
 
 import structlog
 
-from bff.addresses import Address, limited_network
+from bff.addresses import Address
 from bff.challenges import Challenge, Challenges, Method, Path, Transport, Way
 from bff.database import Database
 from bff.devices import Devices
-from bff.limits import Limits
+from bff.limits import Limits, by_address
 from bff.login import account as accounts
 from bff.login.account import Account, Legacy
 from bff.login.clerk import ClerkLogin, ClerkOut, PasswordNeeded, Refused, SignedIn, SignInGone, StepNeeded
@@ -84,7 +84,7 @@ class LoginService:
         async with self._database.connection() as connection:
             account = await accounts.by_email(connection, email)
         try:
-            await self._spend("address", visitor.address)
+            await self._spend("sign-in", visitor.address)
             await self._limits.spend(
                 {f"account {account.id if account else email.casefold()}": self._settings.per_account}
             )
@@ -106,7 +106,7 @@ class LoginService:
 
     async def prepare(self, challenge_id: str, method: Method, to: str | None, visitor: Visitor) -> Way:
         """Have a code sent; the way it goes. Raises Problem."""
-        await self._spend("code address", visitor.address)
+        await self._spend("code", visitor.address)
         async with self._database.connection() as connection:
             challenge = await self._challenges.get(connection, challenge_id)
         if challenge is None:
@@ -129,7 +129,7 @@ class LoginService:
 
     async def finish(self, challenge_id: str, method: Method, code: str, visitor: Visitor) -> Outcome:
         """Try a code. Raises Problem."""
-        await self._spend("code address", visitor.address)
+        await self._spend("code", visitor.address)
         async with self._database.connection() as connection:
             challenge = await self._challenges.attempt(connection, challenge_id)
             account = await accounts.by_id(connection, challenge.user_id) if challenge else None
@@ -358,8 +358,7 @@ class LoginService:
 
     async def _spend(self, what: str, address: Address | None) -> None:
         """By address before anything by account: who is over the one must not use up the other for its owner."""
-        if address is not None:
-            await self._limits.spend({f"{what} {limited_network(address)}": self._settings.per_address})
+        await self._limits.spend(by_address(what, address, self._settings.per_address))
 
     async def _spend_code(self, challenge: Challenge) -> None:
         try:

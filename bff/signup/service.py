@@ -20,11 +20,10 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from bff.addresses import limited_network
 from bff.challenges import Transport
 from bff.database import Database
 from bff.devices import Devices
-from bff.limits import Limits
+from bff.limits import Limits, by_address
 from bff.login.clerk import RETRY_AFTER, SignedIn
 from bff.mail import Mailer, masked
 from bff.outcomes import Complete, Verifying, Visitor
@@ -45,7 +44,7 @@ from toolkit.clerk import (
     VerificationFailed,
 )
 from toolkit.database import queries
-from toolkit.environment import Limit, SignupSettings
+from toolkit.environment import Limit, LoginSettings, SignupSettings
 from toolkit.migration.signups import Sagas
 
 T = TypeVar("T")
@@ -98,8 +97,8 @@ class SignupService:
         legacy: LegacySignup | None,
         mailer: Mailer,
         settings: SignupSettings,
+        login: LoginSettings,
         *,
-        failure_seconds: float,
         public_url: str | None,
     ) -> None:
         self._database = database
@@ -113,7 +112,7 @@ class SignupService:
         self._mailer = mailer
         self._settings = settings
         self._resend = Limit(attempts=1, seconds=settings.resend_seconds)
-        self._failure_seconds = failure_seconds
+        self._login = login
         self._public_url = public_url
 
     async def sign_up(
@@ -121,7 +120,10 @@ class SignupService:
     ) -> Complete | Verifying:
         """Begin a signup (with the switch on `legacy`: do all of it). Raises Problem."""
         started = time.monotonic()
-        await self._spend("signup address", visitor, self._settings.per_address)
+        await self._limits.spend(  # Clerk counts it as a sign-in
+            by_address("signup", visitor.address, self._settings.per_address)
+            | by_address("sign-in", visitor.address, self._login.per_address)
+        )
         async with self._database.connection() as connection:
             switch = await queries.switch(connection, name="signup")
         if switch == "legacy" and self._legacy is not None:
@@ -139,7 +141,7 @@ class SignupService:
     async def verify(self, signup_id: UUID, code: str, visitor: Visitor) -> Complete:
         """Try the code of a signup. Raises Problem."""
         started = time.monotonic()
-        await self._spend("signup code address", visitor, self._settings.codes_per_address)
+        await self._limits.spend(by_address("signup code", visitor.address, self._settings.codes_per_address))
         await self._limits.spend({f"signup codes {signup_id}": self._settings.codes_per_signup})
         signup = await self._waiting(signup_id)
         try:
@@ -150,14 +152,16 @@ class SignupService:
             session = await self._try_code(self._clerk, signup, signup.sent, signup.clerk_id, code, visitor)
         except Problem as problem:
             if problem.code == "code_invalid":
-                await asyncio.sleep(max(0.0, started + self._failure_seconds - time.monotonic()))
+                await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
             raise
         return await self._complete(signup_id, signup, session, visitor)
 
     async def resend(self, signup_id: UUID, visitor: Visitor) -> Verifying:
         """Have another code sent. Raises Problem."""
         started = time.monotonic()
-        await self._spend("signup code address", visitor, self._settings.codes_per_address)
+        await self._limits.spend(
+            by_address("signup resend", visitor.address, self._settings.resends_per_address)
+        )
         signup = await self._waiting(signup_id)
         await self._spend_resend(signup_id)
         if self._clerk is None:
@@ -168,7 +172,7 @@ class SignupService:
             sent = await _clerk_says(self._clerk.resend(signup.sent, signup.clerk_id, visitor.address))
             if not await self._keep(signup_id, sent):
                 raise Problem("signup_ended")
-        await asyncio.sleep(max(0.0, started + self._failure_seconds - time.monotonic()))
+        await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
         return self._verifying(signup_id, signup.email)
 
     async def resume(
@@ -363,10 +367,6 @@ class SignupService:
                 raise Problem("signup_ended")
             device = await self._devices.keep(connection, visitor.device, session.client_token)
         return Complete(minted, signup.transport, device)
-
-    async def _spend(self, what: str, visitor: Visitor, limit: Limit) -> None:
-        if visitor.address is not None:
-            await self._limits.spend({f"{what} {limited_network(visitor.address)}": limit})
 
     async def _spend_resend(self, signup_id: UUID) -> None:
         """The pause first: who presses the button too early must not use up the few that there are."""

@@ -4,7 +4,7 @@
 -- That everything the BFF needs is there; an error if not.
 SELECT 1
 FROM users AS u, sessions AS s, clerk_migration.login_challenges AS c, clerk_migration.login_devices,
-    clerk_migration.attempts, clerk_migration.login_counts, clerk_migration.switches,
+    clerk_migration.recent_attempts, clerk_migration.login_counts, clerk_migration.switches,
     clerk_migration.signup_sagas AS g
 WHERE u.clerk_id = '' AND s.clerk_session_id = '' AND c.digest_hash = '' AND g.email = ''
 LIMIT 0;
@@ -101,19 +101,32 @@ DELETE FROM clerk_migration.login_devices WHERE id_hash = :id_hash;
 INSERT INTO clerk_migration.login_devices (id_hash, client_token_cipher, client_token_nonce, expires_at)
 VALUES (:id_hash, :cipher, :nonce, now() + :lifetime::interval);
 
--- name: count_attempts(keys, seconds)
--- Count an attempt for each key (its hash) in its present window, and say how many there are now and when
--- the window began (seconds from now, negative). Keys are taken in one order, so that two replicas never wait for each other.
+-- name: spend_attempts(keys, attempts, seconds)
+-- Let an attempt through under each key (its hash), unless there were as many as may be in the seconds before; what is
+-- refused does not count. With the oldest that counts, in seconds from now (negative). Keys are taken in one order, so
+-- that two replicas never wait for each other.
 WITH given AS (
-    SELECT g.key_hash, g.seconds, date_bin(make_interval(secs => g.seconds), now(), 'epoch'::timestamptz) AS window_start
-    FROM unnest(:keys::bytea[], :seconds::float8[]) AS g (key_hash, seconds)
+    SELECT g.key_hash, g.attempts, g.seconds
+    FROM unnest(:keys::bytea[], :attempts::int[], :seconds::float8[]) AS g (key_hash, attempts, seconds)
     ORDER BY g.key_hash
 )
 
-INSERT INTO clerk_migration.attempts AS a (key_hash, window_start, count)
-SELECT key_hash, window_start, 1 FROM given
-ON CONFLICT (key_hash, window_start) DO UPDATE SET count = a.count + 1
-RETURNING a.key_hash, a.count, extract(EPOCH FROM a.window_start - now())::float8 AS begun;
+INSERT INTO clerk_migration.recent_attempts AS a (key_hash, times, refused)
+SELECT key_hash, ARRAY[now()], false FROM given
+ON CONFLICT (key_hash) DO UPDATE SET (times, refused, updated_at) = (
+    SELECT
+        CASE WHEN cardinality(within.times) < g.attempts THEN within.times || now() ELSE within.times END,
+        cardinality(within.times) >= g.attempts,
+        now()
+    FROM given AS g
+    CROSS JOIN LATERAL (
+        SELECT array(
+            SELECT t.at FROM unnest(a.times) AS t (at) WHERE t.at > now() - make_interval(secs => g.seconds) ORDER BY t.at
+        ) AS times
+    ) AS within
+    WHERE g.key_hash = a.key_hash
+)
+RETURNING a.key_hash, a.refused, extract(EPOCH FROM a.times[1] - now())::float8 AS oldest;
 
 -- name: count_login(path, outcome)!
 INSERT INTO clerk_migration.login_counts AS c (day, path, outcome, count)
@@ -127,7 +140,7 @@ DELETE FROM clerk_migration.login_challenges WHERE expires_at < now() - interval
 DELETE FROM clerk_migration.login_devices WHERE expires_at < now();
 
 -- name: forget_old_attempts()!
-DELETE FROM clerk_migration.attempts WHERE window_start < now() - interval '1 day';
+DELETE FROM clerk_migration.recent_attempts WHERE updated_at < now() - interval '1 day';
 
 -- name: typical_digest()$
 -- A digest whose parameters most of the table's have, as far as a sample tells.

@@ -157,7 +157,7 @@ class World:
     login: dict[str, Any] = field(
         default_factory=lambda: {
             "failure_seconds": 0.05,
-            "per_address": {"attempts": 60, "seconds": 60},
+            "per_address": {"attempts": 1000, "seconds": 60},
         }
     )
     signup: dict[str, Any] = field(
@@ -166,6 +166,7 @@ class World:
             "clerk_seconds": 1,
             "resend_seconds": 0.2,
             "per_address": {"attempts": 1000, "seconds": 60},
+            "codes_per_address": {"attempts": 1000, "seconds": 60},
         }
     )
 

@@ -76,6 +76,33 @@ async def test_who_is_over_the_limit_by_address_does_not_use_up_somebody_elses_a
     assert (await bff.login("legacy@example.com")).status == 200
 
 
+async def test_the_window_of_a_limit_slides(world: World) -> None:
+    """As Clerk's does: with one that begins anew there are moments when twice as many get through."""
+    world.login["per_address"] = {"attempts": 3, "seconds": 100}
+    bff = await world.bff()
+
+    async def earlier(seconds: int) -> None:
+        await world.connection.execute(
+            "UPDATE clerk_migration.recent_attempts SET times ="
+            " array(SELECT t - make_interval(secs => $1) FROM unnest(times) AS t)",
+            float(seconds),
+        )
+
+    async def tried() -> str:
+        return (await bff.login("nobody@example.com", "wrong")).code
+
+    assert [await tried() for _ in range(2)] == ["credentials_invalid"] * 2
+    await earlier(60)
+    assert [await tried() for _ in range(2)] == ["credentials_invalid", "too_many_attempts"]
+    await earlier(30)
+    refused = await bff.login("nobody@example.com", "wrong")
+    assert (refused.code, 5 <= int(refused.headers["Retry-After"]) <= 10) == ("too_many_attempts", True)
+    await earlier(11)
+    assert [await tried() for _ in range(3)] == ["credentials_invalid"] * 2 + ["too_many_attempts"]
+    await earlier(60)
+    assert [await tried() for _ in range(2)] == ["credentials_invalid", "too_many_attempts"]
+
+
 async def test_spelling_an_address_otherwise_gives_no_more_attempts(world: World) -> None:
     await world.migrated("iii@example.com")
     world.login["per_account"] = {"attempts": 2, "seconds": 1_000_000}

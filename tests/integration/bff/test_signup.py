@@ -157,6 +157,25 @@ async def test_clerks_limit_is_told_for_a_taken_address_too(world: World, bff: B
     assert await world.uses_left() == 1
 
 
+async def test_codes_in_quick_succession_tell_nothing_of_a_taken_address(world: World) -> None:
+    """Clerk counts the codes of a fresh address, and knows nothing of a taken one's."""
+    del world.signup["codes_per_address"]
+    world.emulator.settings(rate_limit="production")
+    await world.switch("signup", "clerk")
+    await world.invite(uses=9)
+    await world.legacy("taken@example.com")
+    bff = await world.bff()
+    told = []
+    for email, address in ((NEW, "203.0.113.7"), ("taken@example.com", "203.0.113.8")):
+        signup_id = (await bff.sign_up(email)).content["signup_id"]
+        path = f"/auth/signup/{signup_id}/verify"
+        told.append(
+            [(await bff.call("POST", path, {"code": "000000"}, address=address)).told for _ in range(5)]
+        )
+    assert told[0] == told[1]
+    assert [status for status, _ in told[0]] == [401] * 3 + [429] * 2
+
+
 async def test_no_answer_comes_sooner_for_a_taken_address(world: World) -> None:
     world.signup["answer_seconds"] = 0.6
     await world.switch("signup", "clerk")
