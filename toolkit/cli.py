@@ -419,7 +419,8 @@ def switch(environment: Environment, name: str | None, value: str | None, yes: b
 def sweep(environment: Environment, unverified_hours: float | None, as_json: bool) -> None:
     """Finish or undo what broke half way: signups whose process died, and those that were never verified.
 
-    A running BFF does it by itself, every half minute. Exits 1 when something is left, because Clerk does not answer.
+    A running BFF does it by itself, every half minute. Exits 1 when something is left: Clerk does not answer, or may
+    still be at work on it.
     """
     swept = run(signups.run_sweep(environment, unverified_hours))
     if as_json:
@@ -430,7 +431,13 @@ def sweep(environment: Environment, unverified_hours: float | None, as_json: boo
         )
         for error in swept.errors:
             click.echo(error, err=True)
-    sys.exit(1 if swept.errors else 0)
+        if swept.left and not swept.errors:
+            minutes = signups.SETTLE.total_seconds() / 60
+            click.echo(
+                f"Clerk may still be at work on what broke off less than {minutes:.0f} minutes ago. Sweep again then.",
+                err=True,
+            )
+    sys.exit(1 if swept.left else 0)
 
 
 def _selection(

@@ -103,6 +103,27 @@ async def test_a_sweep_while_clerk_is_out_leaves_the_rest_to_the_next(world: Wor
     assert (await world.people(), await world.uses_left()) == ((0, 0), 1)
 
 
+async def test_a_sweep_does_not_call_over_what_clerk_may_still_do(world: World) -> None:
+    await world.switch("signup", "clerk")
+    await world.invite()
+    bff, playbook = await world.bff(), world.playbook()
+    await asyncio.to_thread(
+        world.emulator.add_fault,
+        {"match": {"method": "POST", "path": "/v1/users"}, "times": 100, "drop": "before"},
+    )
+    assert (await bff.sign_up()).status == 503
+    code, out, err = await run(world, "sweep", playbook)
+    assert (code, "1 left" in out, "less than 2 minutes ago" in err) == (1, True, True)
+    await world.connection.execute(
+        "UPDATE clerk_migration.signup_sagas SET updated_at = updated_at - interval '2 minutes'"
+    )
+    assert await run(world, "sweep", playbook) == (
+        0,
+        "Signups: 0 finished, 1 undone, 0 left for the next sweep.\n",
+        "",
+    )
+
+
 async def test_one_sweeps_at_a_time(world: World) -> None:
     await world.connection.execute("SELECT pg_advisory_lock(hashtextextended('clerk_migration.sweep', 0))")
     code, _, err = await run(world, "sweep", world.playbook())
