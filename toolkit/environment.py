@@ -114,6 +114,8 @@ class SignupSettings(_Settings):
 
     per_address: Limit = Limit(attempts=20, seconds=3600)
     """By the client's IP address (an IPv6 client's /64 network)."""
+    per_email: Limit = Limit(attempts=10, seconds=3600)
+    """By the email address that signs up, with a valid invite."""
     codes_per_address: Limit = Limit(attempts=3, seconds=12)
     """Codes that are tried. Clerk allows three in ten seconds: with more, it would refuse them for a fresh address, and
     nobody for a taken one (invariant 9)."""

@@ -79,6 +79,14 @@ class SignupRoutes:
                 None,
                 ("signup_ended", *refusals),
             ),
+            Endpoint(
+                "DELETE",
+                "/auth/signup/{signup_id}",
+                self.abandon,
+                "Undo a signup whose address is not verified yet",
+                {204: None},
+                problems=("signup_ended", "authentication_unavailable", "origin_mismatch"),
+            ),
         ]
 
     async def sign_up(self, request: web.Request) -> web.StreamResponse:
@@ -100,6 +108,11 @@ class SignupRoutes:
         return self.responder.respond(
             await self.service.resend(_id(request), self.responder.visitor(request))
         )
+
+    async def abandon(self, request: web.Request) -> web.StreamResponse:
+        """DELETE /auth/signup/{signup_id}."""
+        await self.service.abandon(_id(request))
+        return web.Response(status=204)
 
 
 def _id(request: web.Request) -> UUID:

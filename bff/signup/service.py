@@ -175,6 +175,15 @@ class SignupService:
         await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
         return self._verifying(signup_id, signup.email)
 
+    async def abandon(self, signup_id: UUID) -> None:
+        """Undo a signup that waits for its code, for whoever began it. Raises Problem."""
+        started = time.monotonic()
+        if self._sagas is None:
+            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+        await self._waiting(signup_id)
+        await self._sagas.undo(signup_id, "abandoned", certain=True)
+        await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
+
     async def resume(
         self, user_id: UUID, email: str, signed_in: SignedIn, visitor: Visitor
     ) -> Verifying | None:
@@ -248,6 +257,7 @@ class SignupService:
     ) -> None:
         """All steps after the invite."""
         saga_id, user_id = saga["id"], saga["user_id"]
+        await self._limits.spend({f"signup email {person.email}": self._settings.per_email})
         if not taken:
             try:
                 user = await clerk.create(person, saga_id, user_id)
@@ -435,7 +445,11 @@ def invalid(field: str, code: str, detail: str) -> Problem:
 
 def invite_invalid() -> Problem:
     """The invite is unknown, used up or has expired: which, is not told."""
-    return invalid("invite", "invite_invalid", "This invite is not valid, or was used up.")
+    return invalid(
+        "invite",
+        "invite_invalid",
+        "This invite is not valid, or was used up. If you signed up with it, log in.",
+    )
 
 
 def hash_invite(code: str) -> bytes:

@@ -180,6 +180,31 @@ async def test_a_code_is_sent_again(world: World, tab: Tab) -> None:
     await tab.at("/")
 
 
+async def test_a_mistyped_address_is_corrected(world: World, tab: Tab) -> None:
+    """The invite has one use, and the first signup took it."""
+    await world.invite()
+    await sign_up(tab, email="adda@example.com")
+    await tab.at("/signup/verify")
+    await tab.page.get_by_role("link", name="Sign up again").click()
+    await tab.at("/signup")
+    assert await tab.page.input_value("#email") == "adda@example.com"
+    assert await tab.page.input_value("#invite") == INVITE
+    await tab.page.go_back()
+    await tab.sees("We sent a code to a***@example.com")  # nothing is lost by looking
+    await tab.page.go_back()
+    await tab.at("/signup")
+    await tab.fill(email=NEW, password=PASSWORD)
+    await tab.submit()
+    await tab.at("/signup/verify")
+    await tab.fill(code=(await world.mail(NEW))[-1]["code"])
+    await tab.submit()
+    await tab.at("/")
+    await tab.sees(NEW)
+    assert (await world.people(), await world.uses_left()) == ((1, 1), 0)
+    await tab.open("/signup")
+    await tab.at("/")  # somebody who is logged in has no use for it
+
+
 @phone
 async def test_logging_in_unverified_leads_to_the_verification(world: World, tab: Tab) -> None:
     await world.invite()
@@ -215,6 +240,19 @@ async def test_sessions_are_ended(world: World, tab: Tab) -> None:
     await world.connection.execute("UPDATE sessions SET revoked_at = now()")
     await tab.page.reload()
     await tab.at("/login")
+    await tab.sees("You are not logged in any more.")
+
+
+@phone
+async def test_without_a_connection(world: World, tab: Tab) -> None:
+    await world.migrated()
+    await tab.open("/login")
+    await tab.page.context.set_offline(True)
+    await tab.fill(email="clerk@example.com", password=PASSWORD)
+    await tab.submit()
+    await tab.sees("Check your connection")
+    await tab.page.context.set_offline(False)
+    await tab.at("/")  # by itself
 
 
 async def test_clerk_out_is_said_calmly_and_tried_again(world: World, tab: Tab) -> None:

@@ -100,7 +100,7 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
       const shown = input.type === "password";
       input.type = shown ? "text" : "password";
       reveal.textContent = shown ? "Hide" : "Show";
-      reveal.setAttribute("aria-pressed", String(shown));
+      reveal.setAttribute("aria-label", shown ? "Hide the password" : "Show the password");
     });
   }
   button.disabled = false; // until now the browser would have sent the form itself
@@ -112,6 +112,9 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
 /** Say that a service is out; try again by itself, if asked to, and when the button is pressed. */
 export function unavailable(panel, answer, automatic, again) {
   const text = panel.querySelector(".retrying");
+  const [what] = panel.getElementsByTagName("p");
+  panel.dataset.says ??= what.textContent;
+  what.textContent = answer.status === 0 ? answer.content.detail : panel.dataset.says;
   const button = panel.querySelector(".retry");
   let left = Math.min(Math.max(answer.retryAfter, 3), 60);
   let timer;
@@ -127,7 +130,7 @@ export function unavailable(panel, answer, automatic, again) {
   button.onclick = go;
   panel.hidden = false;
   panel.focus();
-  say(panel.querySelector("p").textContent);
+  say(what.textContent);
   tick();
   if (automatic) timer = setInterval(tick, 1000);
 }

@@ -1,11 +1,12 @@
 import { call, isOut } from "./api.js";
 import { unavailable } from "./form.js";
-import { say } from "./ui.js";
+import { kept, say } from "./ui.js";
 
 const account = document.getElementById("account");
 const problem = account.querySelector(".form-error");
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
+const OVER = "You are not logged in any more. Please log in again.";
 const SYSTEMS = { systems: ["iPhone", "iPad", "Android", "Windows", "Mac OS", "Linux"], browsers: ["Edg", "OPR", "Firefox", "Chrome", "Safari"] };
 const NAMES = { Edg: "Edge", OPR: "Opera", "Mac OS": "macOS" };
 
@@ -16,14 +17,15 @@ function device(agent) {
   return named.length ? named.join(" on ") : agent.split(/[\s/]/)[0];
 }
 
-function leave() {
+function leave(notice) {
+  if (notice && localStorage.getItem("logged-in")) kept.put("notice", notice);
   localStorage.removeItem("logged-in");
   location.replace("/login");
 }
 
 async function end(session, item) {
   const answer = await call("DELETE", `/auth/sessions/${session.id}`);
-  if (answer.status === 401) return leave();
+  if (answer.status === 401) return leave(OVER);
   if (answer.status === 204 || answer.status === 404) {
     item.remove();
     say("The session is ended.");
@@ -57,7 +59,7 @@ function show(session) {
 
 async function load() {
   const [mine, all] = await Promise.all([call("GET", "/auth/session"), call("GET", "/auth/sessions")]);
-  if (mine.status === 401) return leave();
+  if (mine.status === 401) return leave(OVER);
   if (isOut(mine) || isOut(all)) {
     account.hidden = true;
     unavailable(document.querySelector(".unavailable"), isOut(mine) ? mine : all, true, load);

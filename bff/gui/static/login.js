@@ -1,6 +1,6 @@
 import { call } from "./api.js";
 import { bind } from "./form.js";
-import { goOn, kept } from "./ui.js";
+import { goOn, kept, leaveIfLoggedIn } from "./ui.js";
 
 const form = document.getElementById("form");
 const problem = form.querySelector(".form-error");
@@ -21,10 +21,4 @@ bind(form, {
   },
 });
 if (email) form.elements.password.focus();
-
-if (localStorage.getItem("logged-in")) {
-  call("GET", "/auth/session").then((answer) => {
-    if (answer.status === 200) location.replace("/");
-    else if (answer.status === 401) localStorage.removeItem("logged-in");
-  });
-}
+leaveIfLoggedIn();

@@ -1,6 +1,6 @@
-import { call } from "./api.js";
+import { call, isOut } from "./api.js";
 import { bind } from "./form.js";
-import { goOn, kept } from "./ui.js";
+import { goOn, kept, leaveIfLoggedIn } from "./ui.js";
 
 const form = document.getElementById("form");
 
@@ -11,13 +11,31 @@ if (invite) {
   history.replaceState(null, "", location.pathname);
 }
 
+// Back from the page that asks for the code, perhaps because the address was wrong.
+const begun = kept.get("signup") !== null;
+if (begun && !invite) {
+  form.elements.invite.value = kept.get("invite") ?? "";
+  form.elements.email.value = kept.get("email") ?? "";
+}
+
+/** Undo what this tab began before: its invite is needed again. */
+async function abandon() {
+  const signup = kept.get("signup");
+  if (signup === null) return null;
+  const answer = await call("DELETE", `/auth/signup/${signup.signup_id}`);
+  if (isOut(answer)) return answer;
+  kept.forget("signup");
+  return null;
+}
+
 bind(form, {
   messages: {
     invite: "Please type the code of your invite.",
     email: "Please type your email address.",
     password: "Please choose a password.",
   },
-  send: (values) =>
+  send: async (values) =>
+    (await abandon()) ??
     call("POST", "/auth/signup", {
       invite: values.invite.trim(),
       email: values.email.trim(),
@@ -27,7 +45,9 @@ bind(form, {
     }),
   done: (content) => {
     kept.put("email", form.elements.email.value.trim());
+    kept.put("invite", form.elements.invite.value.trim());
     goOn(content);
   },
 });
-if (invite) form.elements.email.focus();
+if (invite || begun) form.elements.email.focus();
+leaveIfLoggedIn();

@@ -1,5 +1,7 @@
 // Small things that several pages do.
 
+import { call } from "./api.js";
+
 /** Tell a screen reader. */
 export function say(text) {
   document.getElementById("status").textContent = text;
@@ -32,10 +34,18 @@ export const kept = {
   forget: (...names) => names.forEach((name) => sessionStorage.removeItem(name)),
 };
 
+/** Leave a page that is for people who are not logged in. */
+export async function leaveIfLoggedIn() {
+  if (!localStorage.getItem("logged-in")) return;
+  const answer = await call("GET", "/auth/session");
+  if (answer.status === 200) location.replace("/");
+  else if (answer.status === 401) localStorage.removeItem("logged-in");
+}
+
 /** Go on after a login, a second factor or a signup, as its answer says. */
 export function goOn(content) {
   if (content.status === "complete") {
-    kept.forget("challenge", "signup", "email");
+    kept.forget("challenge", "signup", "email", "invite");
     localStorage.setItem("logged-in", "yes"); // so that /login knows without asking
     location.replace("/");
   } else if (content.status === "needs_email_verification") {

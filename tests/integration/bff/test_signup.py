@@ -237,6 +237,55 @@ async def test_a_mailbox_is_not_filled_by_a_stranger(world: World) -> None:
         assert again == [200, 200, 429]
 
 
+async def test_a_signup_is_abandoned_by_who_began_it(world: World, bff: Bff) -> None:
+    """As for a mistyped address; one that is taken looks no different."""
+    await world.legacy("taken@example.com")
+    for email in (NEW, "taken@example.com"):
+        signup_id = (await bff.sign_up(email)).content["signup_id"]
+        assert await world.uses_left() == 0
+        assert (await bff.call("DELETE", f"/auth/signup/{signup_id}")).status == 204
+        assert await world.uses_left() == 1
+        again = await bff.call("DELETE", f"/auth/signup/{signup_id}")
+        assert (again.code, (await bff.verify(signup_id, "123456")).code) == ("signup_ended", "signup_ended")
+    assert await world.people() == (0, 1)
+    assert (await saga(world))["reason"] == "abandoned"
+
+
+async def test_who_is_verified_is_not_abandoned(world: World, bff: Bff) -> None:
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    (mail,) = await world.mail(NEW)
+    assert (await bff.verify(signup_id, mail["code"])).status == 200
+    assert (await bff.call("DELETE", f"/auth/signup/{signup_id}")).code == "signup_ended"
+    assert (await bff.call("DELETE", "/auth/signup/0")).code == "signup_ended"
+    assert (await bff.login(NEW)).content["status"] == "complete"
+    assert await world.uses_left() == 0
+
+
+async def test_abandoned_while_clerk_is_out_is_undone_there_later(world: World, bff: Bff) -> None:
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    world.emulator.add_fault({"match": {"path": "/v1/users*"}, "times": 100, "status": 401})
+    assert (await bff.call("DELETE", f"/auth/signup/{signup_id}")).status == 204
+    world.emulator.clear_faults()
+    assert (await world.people(), await world.uses_left()) == ((1, 0), 1)
+    assert (await sweep(world)).undone == 1
+    assert await world.people() == (0, 0)
+
+
+async def test_signing_up_again_and_again_does_not_fill_a_mailbox(world: World) -> None:
+    world.signup["per_email"] = {"attempts": 2, "seconds": 1_000_000}
+    await world.switch("signup", "clerk")
+    await world.invite()
+    await world.legacy("taken@example.com")
+    bff = await world.bff()
+    for email in (NEW, "taken@example.com"):
+        assert (await bff.sign_up(email, invite="AX-NONE")).code == "fields_invalid"
+        for _ in range(2):
+            signup_id = (await bff.sign_up(email.upper())).content["signup_id"]
+            assert (await bff.call("DELETE", f"/auth/signup/{signup_id}")).status == 204
+        assert (await bff.sign_up(email)).code == "too_many_attempts"
+        assert await world.uses_left() == 1
+
+
 async def test_the_answer_to_the_right_code_is_lost(world: World, bff: Bff) -> None:
     begun = await bff.sign_up()
     (mail,) = await world.mail(NEW)
