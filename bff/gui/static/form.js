@@ -57,7 +57,7 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
         answer.status === 429
           ? `Too many attempts. Please wait ${wait(answer.retryAfter)}, then try again.`
           : (answer.content?.detail ?? "That did not work. Please try again.");
-      form.querySelector("input:not([type=hidden])")?.select();
+      (form.elements.password ?? form.elements.code).select();
     }
     say("");
     focusFirstError();

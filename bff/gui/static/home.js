@@ -71,7 +71,7 @@ async function load() {
   document.getElementById("email").textContent = user.email + (user.email_verified ? "" : " (not verified)");
   document.getElementById("since").textContent = moment.format(new Date(session.created_at));
   document.getElementById("authentication").textContent = user.authentication === "clerk" ? "Clerk" : "AX itself";
-  document.getElementById("sessions").replaceChildren(...all.content.sessions.map(show));
+  document.getElementById("sessions").replaceChildren(...[...all.content.sessions].sort((a, b) => b.current - a.current).map(show));
   account.hidden = false;
   account.setAttribute("aria-busy", "false");
   return undefined;
