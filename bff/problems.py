@@ -37,7 +37,9 @@ KINDS: Mapping[str, Kind] = {
     "media_type_unsupported": Kind(415, "The body must be JSON (Content-Type: application/json)."),
     "too_many_attempts": Kind(429, "Too many attempts. Wait a little, then try again."),
     "internal_error": Kind(500, "This should not have happened. It was noted; try again."),
-    "authentication_unavailable": Kind(503, "Authentication is not available at the moment. Try again shortly."),
+    "authentication_unavailable": Kind(
+        503, "Authentication is not available at the moment. Try again shortly."
+    ),
     "database_unavailable": Kind(503, "The service is not available at the moment. Try again shortly."),
 }
 """Every code that an answer may carry."""
