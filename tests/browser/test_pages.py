@@ -46,9 +46,10 @@ async def test_signing_up_to_logging_in_again(world: World, tab: Tab) -> None:
     await tab.sees("Chrome on Linux")
     await tab.check_accessibility()
     await tab.page.go_back()
-    await tab.page.wait_for_load_state()
-    await tab.open("/login")
     await tab.at("/")  # logged in already
+    await tab.sees("Hello, Ada")
+    await tab.open("/login")
+    await tab.at("/")
     await tab.page.click("#log-out")
     await tab.at("/login")
     await tab.check_accessibility()

@@ -21,4 +21,4 @@ bind(form, {
   },
 });
 if (email) form.elements.password.focus();
-leaveIfLoggedIn();
+window.addEventListener("pageshow", leaveIfLoggedIn);

@@ -50,4 +50,4 @@ bind(form, {
   },
 });
 if (invite || begun) form.elements.email.focus();
-leaveIfLoggedIn();
+window.addEventListener("pageshow", leaveIfLoggedIn);

@@ -166,6 +166,7 @@ class World:
             "clerk_seconds": 1,
             "resend_seconds": 0.2,
             "per_address": {"attempts": 1000, "seconds": 60},
+            "per_email": {"attempts": 1000, "seconds": 60},
             "codes_per_address": {"attempts": 1000, "seconds": 60},
         }
     )
