@@ -5,6 +5,7 @@ user out of AX and gives the invite back in one transaction, and then takes the 
 may still be working on is waited for: the saga is closed only when nothing can come any more.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from toolkit.errors import ToolkitError
 
 SETTLE = timedelta(minutes=2)
 """After this nothing that a process began at Clerk is under way any more."""
+AT_ONCE = timedelta(seconds=3)
+"""What Clerk has for an undo while somebody waits for the answer; a sweep goes on with it."""
 UNVERIFIED = timedelta(hours=24)
 """How long a signup waits for its code."""
 PAGE = 1000
@@ -66,9 +69,11 @@ class Sagas:
             return
         _log.info("signup undone", saga=str(saga_id), reason=reason)
         try:
-            await self.withdraw(saga_id, user_id, settled=certain)
-        except ClerkError as error:
-            _log.warning("a signup's user stays in clerk for now", saga=str(saga_id), error=str(error))
+            async with asyncio.timeout(AT_ONCE.total_seconds()):
+                await self.withdraw(saga_id, user_id, settled=certain)
+        except (ClerkError, TimeoutError) as error:
+            reason = str(error) or "Clerk takes too long."
+            _log.warning("a signup's user stays in clerk for now", saga=str(saga_id), error=reason)
 
     async def withdraw(self, saga_id: UUID, user_id: str, *, settled: bool) -> bool:
         """Take the user of a signup that is being undone out of Clerk; whether that is done. Raises ClerkError."""

@@ -372,6 +372,21 @@ async def test_what_cannot_be_undone_in_clerk_is_undone_later(world: World, bff:
     await nothing_is_left(world)
 
 
+async def test_nobody_waits_long_for_what_clerk_has_to_undo(world: World) -> None:
+    world.signup["clerk_seconds"] = 30
+    await world.switch("signup", "clerk")
+    await world.invite()
+    bff = await world.bff()
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    world.emulator.add_fault({"match": {"path": "/v1/users*"}, "times": 50, "latency_ms": 60_000})
+    async with asyncio.timeout(15):
+        assert (await bff.call("DELETE", f"/auth/signup/{signup_id}")).status == 204
+    assert ((await saga(world))["state"], await world.uses_left()) == ("undoing", 1)
+    world.emulator.clear_faults()
+    assert (await sweep(world)).undone == 1
+    await nothing_is_left(world)
+
+
 async def test_a_create_that_arrives_late_is_waited_for(world: World, bff: Bff) -> None:
     world.emulator.add_fault({"match": {"path": "/v1/users", "method": "POST"}, "latency_ms": 3000})
     reply = await bff.sign_up()
