@@ -181,7 +181,8 @@ class SignupService:
         if self._sagas is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
         await self._waiting(signup_id)
-        await self._sagas.undo(signup_id, "abandoned", certain=True)
+        if not await self._sagas.undo(signup_id, "abandoned", certain=True):
+            raise Problem("signup_ended")
         await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
 
     async def resume(

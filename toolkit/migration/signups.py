@@ -59,14 +59,14 @@ class Sagas:
         self._connect = connect
         self._clerk = clerk
 
-    async def undo(self, saga_id: UUID, reason: str, *, certain: bool) -> None:
-        """Undo a signup: at once in AX, and in Clerk if it answers; else a sweep does that.
+    async def undo(self, saga_id: UUID, reason: str, *, certain: bool) -> bool:
+        """Undo a signup: at once in AX, and in Clerk if it answers; else a sweep does that. False: it has ended already.
 
         `certain` says that no request of this signup can reach Clerk any more. Raises DatabaseUnreachable and the like.
         """
         user_id = await self._begin_undo(saga_id, reason, _OPEN)
         if user_id is None:
-            return
+            return False
         _log.info("signup undone", saga=str(saga_id), reason=reason)
         try:
             async with asyncio.timeout(AT_ONCE.total_seconds()):
@@ -74,6 +74,7 @@ class Sagas:
         except (ClerkError, TimeoutError) as error:
             reason = str(error) or "Clerk takes too long."
             _log.warning("a signup's user stays in clerk for now", saga=str(saga_id), error=reason)
+        return True
 
     async def withdraw(self, saga_id: UUID, user_id: str, *, settled: bool) -> bool:
         """Take the user of a signup that is being undone out of Clerk; whether that is done. Raises ClerkError."""

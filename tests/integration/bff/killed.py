@@ -51,12 +51,12 @@ class _Mortal(Awaitable[T]):
 
 
 def call(
-    playbook: Path, variables: Mapping[str, str], path: str, body: object, last: int
+    playbook: Path, variables: Mapping[str, str], method: str, path: str, body: object, last: int
 ) -> dict[str, Any] | None:
-    """A BFF's answer to a POST; None when it was killed at the wait with the number `last` before it could answer."""
+    """A BFF's answer; None when it was killed at the wait with the number `last` before it could answer."""
     told = playbook.with_suffix(f".{next(_NUMBERS)}.answer")
     process = _PROCESSES.Process(
-        target=_serve, args=(str(playbook), dict(variables), path, body, last, str(told))
+        target=_serve, args=(str(playbook), dict(variables), method, path, body, last, str(told))
     )
     process.start()
     process.join(SECONDS)
@@ -69,13 +69,15 @@ def call(
     return dict(json.loads(told.read_text()))
 
 
-def _serve(playbook: str, variables: dict[str, str], path: str, body: object, last: int, told: str) -> None:
-    reply = asyncio.run(_answer(playbook, variables, path, body, last))
+def _serve(
+    playbook: str, variables: dict[str, str], method: str, path: str, body: object, last: int, told: str
+) -> None:
+    reply = asyncio.run(_answer(playbook, variables, method, path, body, last))
     Path(told).write_text(json.dumps(reply))
 
 
 async def _answer(
-    playbook: str, variables: Mapping[str, str], path: str, body: object, last: int
+    playbook: str, variables: Mapping[str, str], method: str, path: str, body: object, last: int
 ) -> dict[str, Any]:
     @web.middleware
     async def mortal(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -92,8 +94,8 @@ async def _answer(
     port = runner.addresses[0][1]
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"http://127.0.0.1:{port}{path}", json=body) as answer,
+        session.request(method, f"http://127.0.0.1:{port}{path}", json=body) as answer,
     ):
-        reply = {**await answer.json(), "http_status": answer.status}
+        reply = {**json.loads(await answer.text() or "{}"), "http_status": answer.status}
     await runner.cleanup()
     return reply

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration.bff import killed
-from tests.integration.bff.conftest import INVITE, PASSWORD, World
+from tests.integration.bff.conftest import INVITE, PASSWORD, Reply, World
 from tests.integration.bff.test_signup import NOTHING, nothing_is_left, saga, sweep
 
 NEW = "new@example.com"
@@ -41,7 +41,9 @@ async def test_a_signup_killed_wherever_it_waits(world: World) -> None:
     playbook, seen = world.playbook(), set()
     body = {"invite": INVITE, "email": NEW, "password": PASSWORD}
     for last in itertools.count(1):
-        reply = await asyncio.to_thread(killed.call, playbook, world.variables, "/auth/signup", body, last)
+        reply = await asyncio.to_thread(
+            killed.call, playbook, world.variables, "POST", "/auth/signup", body, last
+        )
         left = await saga(world)
         seen.add(left.get("state", "not begun"))
         await sweep(world)
@@ -73,7 +75,9 @@ async def test_a_verification_killed_wherever_it_waits(world: World) -> None:
         signup_id = begun.content["signup_id"]
         code = (await world.mail(NEW, count=last))[-1]["code"]
         path = f"/auth/signup/{signup_id}/verify"
-        reply = await asyncio.to_thread(killed.call, playbook, world.variables, path, {"code": code}, last)
+        reply = await asyncio.to_thread(
+            killed.call, playbook, world.variables, "POST", path, {"code": code}, last
+        )
         await sweep(world)
         await complete(world, verified=reply is not None)
         swept = await sweep(world, unverified=NOTHING)
@@ -90,6 +94,54 @@ async def test_a_verification_killed_wherever_it_waits(world: World) -> None:
         if reply is not None:
             break
     assert ends == {"undone", "finished", "done"}
+
+
+async def test_an_abandonment_killed_wherever_it_waits(world: World) -> None:
+    await prepare(world)
+    bff, playbook, states = await world.bff(), world.playbook(), set()
+    for last in itertools.count(1):
+        signup_id = (await bff.sign_up()).content["signup_id"]
+        path = f"/auth/signup/{signup_id}"
+        reply = await asyncio.to_thread(killed.call, playbook, world.variables, "DELETE", path, None, last)
+        state = (await saga(world))["state"]
+        states.add(state)
+        await sweep(world)
+        if state == "code_sent":
+            await complete(world, verified=False)
+            await sweep(world, unverified=NOTHING)
+        await nothing_is_left(world)
+        await world.connection.execute("DELETE FROM clerk_migration.signup_sagas")
+        if reply is not None:
+            assert reply == {"http_status": 204}
+            break
+    assert states == {"code_sent", "undoing", "undone"}
+
+
+async def test_verified_and_abandoned_at_once_is_one_of_the_two(world: World) -> None:
+    await prepare(world)
+    world.emulator.settings(latency_ms=20)
+    bffs = [await world.bff(), await world.bff()]
+    for turn in range(8):
+        signup_id = (await bffs[0].sign_up()).content["signup_id"]
+        path = f"/auth/signup/{signup_id}"
+        code = (await world.mail(NEW, count=turn + 1))[-1]["code"]
+
+        async def abandon(path: str, seconds: float) -> Reply:
+            await asyncio.sleep(seconds)
+            return await bffs[1].call("DELETE", path)
+
+        verified, abandoned = await asyncio.gather(
+            bffs[0].verify(signup_id, code), abandon(path, turn * 0.01)
+        )
+        assert (verified.status == 200) != (abandoned.status == 204)
+        await sweep(world)
+        if verified.status == 200:
+            await complete(world, verified=True)
+            async with world.clerk() as clerk:
+                await clerk.delete_user((await saga(world))["clerk_id"])
+            await world.connection.execute("DELETE FROM users; UPDATE invites SET uses_left = 1")
+        await nothing_is_left(world)
+        await world.connection.execute("DELETE FROM clerk_migration.signup_sagas")
 
 
 @dataclass(frozen=True)
@@ -130,6 +182,7 @@ async def mix(world: World, attempts: list[Attempt], faults: list[dict[str, Any]
                 killed.call,
                 playbook,
                 world.variables,
+                "POST",
                 "/auth/signup",
                 {"invite": attempt.invite, "email": attempt.email, "password": attempt.password},
                 attempt.last,
