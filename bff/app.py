@@ -135,6 +135,8 @@ def _mount(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
 
     for endpoint in endpoints:
         app.router.add_route(endpoint.method, endpoint.path, endpoint.handler)
+        if endpoint.method == "GET":  # balancers probe with it
+            app.router.add_route("HEAD", endpoint.path, endpoint.handler)
     app.router.add_get("/openapi.json", describe)
 
 

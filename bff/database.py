@@ -86,7 +86,7 @@ class _Held:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if isinstance(error, asyncpg.InternalClientError):
+            if isinstance(error, asyncpg.InternalClientError | TimeoutError):
                 self._connection.terminate()  # it waits for what will not come
             await self._pool.release(self._connection, timeout=STATEMENT_SECONDS)
         finally:

@@ -9,6 +9,7 @@ import aiosmtplib
 import structlog
 
 SECONDS = 20.0
+CLOSE_SECONDS = 3.0
 
 _log = structlog.get_logger("bff")
 
@@ -34,8 +35,14 @@ class Mailer:
         task.add_done_callback(self._sending.discard)
 
     async def close(self) -> None:
-        """Wait for what is still being sent."""
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        """Wait for what is still being sent, but not long."""
+        if not self._sending:
+            return
+        _, unsent = await asyncio.wait(self._sending, timeout=CLOSE_SECONDS)
+        for task in unsent:
+            task.cancel()
+        if unsent:
+            _log.error("mails were not sent: the mail server takes too long", mails=len(unsent))
 
     async def _send(self, message: EmailMessage) -> None:
         parts = urlsplit(self._url or "")
@@ -49,7 +56,7 @@ class Mailer:
                 use_tls=parts.scheme == "smtps",
                 timeout=SECONDS,
             )
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             _log.error("a mail was not sent", subject=message["Subject"], error=type(error).__name__)
 
 

@@ -77,6 +77,20 @@ class Percent(click.FloatRange):
         return share
 
 
+class Hours(click.FloatRange):
+    """A number of hours, ten years at most."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=87_600)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse the hours; click lets `nan` through."""
+        hours = super().convert(value, param, ctx)
+        if math.isnan(hours):
+            self.fail(f"{value!r} is not a number of hours.", param, ctx)
+        return hours
+
+
 def selection_options(command: Command) -> Command:
     """Whom a run is about."""
     for option in (
@@ -412,7 +426,7 @@ def switch(environment: Environment, name: str | None, value: str | None, yes: b
 @environment_option
 @click.option(
     "--unverified-hours",
-    type=click.FloatRange(min=0),
+    type=Hours(),
     help="Undo signups that have not been verified for so long. Default: the playbook's bff.signup.unverified_hours, 24.",
 )
 @json_option

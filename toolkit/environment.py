@@ -6,7 +6,6 @@ starts, with the name of what is missing.
 """
 
 import base64
-import binascii
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -153,7 +152,8 @@ class BffSettings(_Settings):
     """Origins that may use cookies, beside the BFF's own, for example https://app.example.com."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks whose X-Forwarded-For is believed."""
-    database_connections: int = Field(default=20, ge=1)
+    database_connections: int = Field(default=20, ge=2)
+    """At most; the sweep holds one and uses another."""
     session: SessionSettings = SessionSettings()
     login: LoginSettings = LoginSettings()
     signup: SignupSettings = SignupSettings()
@@ -214,9 +214,10 @@ class Environment:
             raise VariableInvalid(
                 "DATABASE_URL does not begin with postgresql:// . Example: postgresql://user:password@host:5432/database"
             )
-        if "@" in urlsplit(url).path:
+        if not _well_formed(url):
             raise VariableInvalid(
-                "DATABASE_URL is malformed: characters such as @ / : in a password are written %40 %2F %3A."
+                "DATABASE_URL is malformed. Example: postgresql://user:password@host:5432/database "
+                "(characters such as @ / : in a password are written %40 %2F %3A)."
             )
         return url
 
@@ -252,12 +253,17 @@ class Environment:
         url = self.variables.get("SMTP_URL")
         if url and not url.startswith(("smtp://", "smtps://")):
             raise VariableInvalid("SMTP_URL does not begin with smtp:// or smtps:// .")
+        if url and not (_well_formed(url) and urlsplit(url).hostname):
+            raise VariableInvalid(
+                "SMTP_URL is malformed. Example: smtp://user:password@host:587 "
+                "(characters such as @ / : in a password are written %40 %2F %3A)."
+            )
         return url or None
 
     def _key(self, variable: str) -> bytes:
         try:
             key = base64.b64decode(self.variables[variable], validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error, or not ASCII
             key = b""
         if len(key) != KEY_BYTES:
             raise VariableInvalid(
@@ -270,6 +276,17 @@ class Environment:
         if not value:
             raise VariableInvalid(f"{variable} is not set: {meaning}. Export it and try again.")
         return value
+
+
+def _well_formed(url: str) -> bool:
+    """Whether the host is one, and the port a number; of several hosts, each. An @ in the path is of a password."""
+    try:
+        parts = urlsplit(url)
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            _ = urlsplit(f"//{host}").port
+    except ValueError:
+        return False
+    return "@" not in parts.path + parts.query + parts.fragment
 
 
 def playbook_names() -> list[str]:

@@ -20,15 +20,18 @@ from contextlib import suppress
 from multiprocessing import get_context
 from typing import TypeVar
 
+import structlog
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 T = TypeVar("T")
 
 NICENESS = 19
+STUCK_SECONDS = 30.0
 ORPHAN_SECONDS = 1.0
 """How soon a process notices that the BFF is gone."""
 
+_log = structlog.get_logger("bff")
 _HASHER = PasswordHasher()
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 _KEPT_BYTES = 1 << 30
@@ -41,10 +44,11 @@ def cores() -> list[int]:
 
 
 class Argon2Pool:
-    """Verifies and makes digests, `slots` at a time."""
+    """Verifies and makes digests, `slots` at a time. What takes longer than `seconds`, with its wait, is stuck."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, seconds: float = STUCK_SECONDS) -> None:
         self._slots = slots
+        self.seconds = seconds
         self._pool = self._start()
 
     async def verify(self, digest: str, password: str) -> bool:
@@ -68,13 +72,28 @@ class Argon2Pool:
         return pool
 
     async def _run(self, work: Callable[..., T], *given: object) -> T:
+        """Raises TimeoutError when a process is stuck; the next call finds others."""
         loop, pool = asyncio.get_running_loop(), self._pool
         try:
-            return await loop.run_in_executor(pool, work, *given)
+            async with asyncio.timeout(self.seconds):
+                return await loop.run_in_executor(pool, work, *given)
         except BrokenProcessPool:  # somebody ended a process: it takes the others with it
-            if self._pool is pool:
-                self._pool = self._start()
-            return await loop.run_in_executor(self._pool, work, *given)
+            self._replace(pool)
+            async with asyncio.timeout(self.seconds):
+                return await loop.run_in_executor(self._pool, work, *given)
+        except TimeoutError:
+            _log.error("a process that computes argon2 is stuck: all of them are replaced")
+            self._replace(pool)
+            raise
+
+    def _replace(self, pool: ProcessPoolExecutor) -> None:
+        """End a pool at once, whose waiting work goes to the next, unless that was done."""
+        if self._pool is not pool:
+            return
+        self._pool = self._start()
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        pool.shutdown(wait=False)
 
 
 def _begin(parent: int, cores: list[int]) -> None:

@@ -71,12 +71,14 @@ class LegacyLogin:
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
-        """A place in the queue. Raises Problem (authentication_unavailable) when it is full."""
+        """A place in the queue. Raises Problem (authentication_unavailable) when it is full, or does not move."""
         if self._pending >= self._most:
             raise Problem("authentication_unavailable")
         self._pending += 1
         try:
             yield
+        except TimeoutError:
+            raise Problem("authentication_unavailable") from None
         finally:
             self._pending -= 1
 

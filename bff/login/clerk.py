@@ -126,6 +126,7 @@ class ClerkLogin:
             async with asyncio.timeout(DEADLINE + GRACE):  # for all calls that it takes
                 return await self._sign_in_somehow(email, password, client_token, address)
         except TimeoutError:
+            _log.warning("clerk took too long for a login", seconds=DEADLINE + GRACE)
             raise ClerkOut from None
 
     async def _sign_in_somehow(

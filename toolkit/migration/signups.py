@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from toolkit.clerk import BackendClient, ClerkError, ResourceNotFound
+from toolkit.clerk import BackendClient, ClerkError, ClerkUnavailable, ResourceNotFound
 from toolkit.database import Connection, pool, queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
@@ -27,6 +27,8 @@ UNVERIFIED = timedelta(hours=24)
 """How long a signup waits for its code."""
 PAGE = 1000
 """Signups that one sweep looks at; the next takes the rest."""
+OUTAGES = 3
+"""In a row: then Clerk is out, and not one signup's trouble, and the sweep ends."""
 _OPEN = ("invite_taken", "row_created", "code_sent", "decoy")
 
 
@@ -110,7 +112,11 @@ class Sagas:
                     connection, settle=settle, unverified=unverified, most=PAGE
                 )
             ]
-        for saga in sagas:
+        outages = 0
+        for done, saga in enumerate(sagas):
+            if outages == OUTAGES:
+                swept.left += len(sagas) - done
+                break
             try:
                 if saga["state"] == "code_sent" and await self._finish(saga["id"], saga["clerk_id"]):
                     swept.finished += 1
@@ -125,7 +131,9 @@ class Sagas:
                     swept.undone += 1
                 else:
                     swept.left += 1
+                outages = 0
             except ClerkError as error:
+                outages = outages + 1 if isinstance(error, ClerkUnavailable) else 0
                 swept.left += 1
                 if str(error) not in swept.errors:
                     swept.errors.append(str(error))
@@ -153,16 +161,26 @@ class Sagas:
 
 async def run_sweep(environment: Environment, unverified_hours: float | None = None) -> Swept:
     """Sweep an environment until nothing more is to be done now. Raises SweepBusy, ClerkNotConfigured, …"""
-    if unverified_hours is None:
-        unverified_hours = environment.playbook.bff.signup.unverified_hours
+    settings = environment.playbook.bff.signup
+    unverified = timedelta(hours=settings.unverified_hours if unverified_hours is None else unverified_hours)
+    total = Swept()
     async with (
         pool(environment.database_url, 2) as connections,
-        BackendClient(environment.clerk) as clerk,
+        BackendClient(environment.clerk, deadline=settings.clerk_seconds) as clerk,
     ):
-        swept = await Sagas(connections.acquire, clerk).sweep(unverified=timedelta(hours=unverified_hours))
-    if swept is None:
-        raise SweepBusy("Another process is sweeping this database at the moment, perhaps a BFF. Try again.")
-    return swept
+        sagas = Sagas(connections.acquire, clerk)
+        while True:
+            swept = await sagas.sweep(unverified=unverified)
+            if swept is None:
+                raise SweepBusy(
+                    "Another process is sweeping this database at the moment, perhaps a BFF. Try again."
+                )
+            total.finished += swept.finished
+            total.undone += swept.undone
+            total.left, total.errors = swept.left, swept.errors
+            ended = swept.finished + swept.undone
+            if swept.errors or not ended or ended + swept.left < PAGE:
+                return total
 
 
 async def delete(clerk: BackendClient, clerk_id: str) -> None:
