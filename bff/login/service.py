@@ -42,6 +42,15 @@ class Signups(Protocol):
         """The signup that the user has to verify first; None for none. Raises Problem."""
         ...
 
+    async def resume_nowhere(self, email: str, password: str, visitor: Visitor) -> Verifying | None:
+        """The same for a signup that leads nowhere, of somebody who was refused; None for none. Raises Problem."""
+        ...
+
+    @property
+    def answer_seconds(self) -> float:
+        """No answer comes sooner that leads to the verification of an address."""
+        ...
+
 
 class _Changed(Exception):
     """The user does not stand any more as when the login began."""
@@ -85,24 +94,38 @@ class LoginService:
             account = await accounts.by_email(connection, email)
         try:
             await self._spend("sign-in", visitor.address)
-            await self._limits.spend(
-                {f"account {account.id if account else email.casefold()}": self._settings.per_account}
-            )
+            # by what was typed, too: whether there is an account must not change what is counted
+            meant = {f"email {email.casefold()}": self._settings.per_account}
+            if account is not None:
+                meant[f"account {account.id}"] = self._settings.per_account
+            await self._limits.spend(meant)
         except Problem:
             await self._count(_path(account), "limited")
             raise
         try:
-            for _ in range(ROUNDS):
-                try:
-                    return await self._login(email, password, transport, visitor)
-                except _Changed:
-                    continue
-            raise ClerkOut
+            outcome = await self._login_as_it_stands(email, password, transport, visitor)
         except Refused:
+            verifying = await self._signups.resume_nowhere(email, password, visitor)
+            if verifying is not None:
+                await asyncio.sleep(max(0.0, started + self._signups.answer_seconds - time.monotonic()))
+                return replace(verifying, transport=transport)
             await asyncio.sleep(max(0.0, started + self._settings.failure_seconds - time.monotonic()))
             raise Problem("credentials_invalid") from None
         except ClerkOut as error:
             raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
+        if isinstance(outcome, Verifying):
+            await asyncio.sleep(max(0.0, started + self._signups.answer_seconds - time.monotonic()))
+        return outcome
+
+    async def _login_as_it_stands(
+        self, email: str, password: str, transport: Transport, visitor: Visitor
+    ) -> Outcome:
+        for _ in range(ROUNDS):
+            try:
+                return await self._login(email, password, transport, visitor)
+            except _Changed:
+                continue
+        raise ClerkOut
 
     async def prepare(self, challenge_id: str, method: Method, to: str | None, visitor: Visitor) -> Way:
         """Have a code sent; the way it goes. Raises Problem."""

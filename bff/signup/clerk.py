@@ -12,12 +12,13 @@ from toolkit.clerk import (
     ClientInvalid,
     Device,
     FrontendClient,
+    FrontendEmailAddress,
     FrontendUser,
     IdentifierExists,
     User,
     VerificationFailed,
 )
-from toolkit.migration.signups import delete
+from toolkit.migration.signups import delete, same_address
 
 TICKET_SECONDS = 60
 
@@ -89,36 +90,43 @@ class ClerkSignup:
             raise ClerkAnswerUnexpected(f"A new user's sign-in is {sign_in.status}, and not complete.")
         return ClerkSession(sign_in.session.id, device.client_token)
 
-    async def send_code(self, clerk_id: str, address: Address | None) -> CodeSent:
-        """Sign the user in, and have Clerk send a code to the address."""
+    async def send_code(self, clerk_id: str, email: str, address: Address | None) -> CodeSent:
+        """Sign the user in, and have Clerk send a code to the email address."""
         session = await self.sign_in(clerk_id, address)
         device = self._device(session.client_token, address)
-        email_address_id = (await device.me(session.id)).primary_email_address_id
-        if email_address_id is None:
-            raise ClerkAnswerUnexpected("A new user has no email address.")
+        email_address_id = _own(await device.me(session.id), email).id
         await device.prepare_email_address(session.id, email_address_id)
         return CodeSent(email_address_id, _renewed(session, device))
 
-    async def user(self, session: ClerkSession, address: Address | None) -> FrontendUser:
-        """The user who is signed in."""
-        return await self._device(session.client_token, address).me(session.id)
+    async def email_address_id(self, session: ClerkSession, email: str, address: Address | None) -> str:
+        """Clerk's id of the address that somebody signed up with."""
+        return _own(await self._device(session.client_token, address).me(session.id), email).id
 
-    async def resend(self, sent: CodeSent, clerk_id: str, address: Address | None) -> CodeSent:
+    async def is_verified(self, session: ClerkSession, email: str, address: Address | None) -> bool:
+        """Whether the address that somebody signed up with is proven."""
+        return _is_verified(await self._device(session.client_token, address).me(session.id), email)
+
+    async def probe(self, address: Address | None) -> None:
+        """Ask Clerk for something, for a signup that leads nowhere: it fails when others fail."""
+        await self._device(None, address).get_client()
+
+    async def resend(self, sent: CodeSent, clerk_id: str, email: str, address: Address | None) -> CodeSent:
         """Have Clerk send another code."""
         device = self._device(sent.session.client_token, address)
         try:
             await device.prepare_email_address(sent.session.id, sent.email_address_id)
         except ClientInvalid:  # the session is over
-            return await self.send_code(clerk_id, address)
+            return await self.send_code(clerk_id, email, address)
         return CodeSent(sent.email_address_id, _renewed(sent.session, device))
 
-    async def verify(self, sent: CodeSent, code: str, address: Address | None) -> ClerkSession:
+    async def verify(self, sent: CodeSent, code: str, email: str, address: Address | None) -> ClerkSession:
         """Try a code. Raises IncorrectCode, VerificationFailed, or ClientInvalid when the session is over."""
         device = self._device(sent.session.client_token, address)
         try:
             await device.verify_email_address(sent.session.id, sent.email_address_id, code)
         except VerificationFailed:
-            if not is_verified(await device.me(sent.session.id)):  # an earlier answer may have been lost
+            # an earlier answer may have been lost
+            if not _is_verified(await device.me(sent.session.id), email):
                 raise
         return _renewed(sent.session, device)
 
@@ -126,13 +134,17 @@ class ClerkSignup:
         return self._frontend.device(client_token, address=None if address is None else str(address))
 
 
-def is_verified(user: FrontendUser) -> bool:
-    """Whether the user's address is proven."""
-    return any(
-        email.verification is not None and email.verification.status == "verified"
-        for email in user.email_addresses
-        if email.id == user.primary_email_address_id
-    )
+def _own(user: FrontendUser, email: str) -> FrontendEmailAddress:
+    """The address that somebody signed up with, whatever others the user has added, or made the primary one."""
+    for found in user.email_addresses:
+        if same_address(found.email_address, email):
+            return found
+    raise ClerkAnswerUnexpected("The user does not have the email address that signed up.")
+
+
+def _is_verified(user: FrontendUser, email: str) -> bool:
+    verification = _own(user, email).verification
+    return verification is not None and verification.status == "verified"
 
 
 def _renewed(session: ClerkSession, device: Device) -> ClerkSession:

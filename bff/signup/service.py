@@ -12,6 +12,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -56,6 +57,9 @@ _FIELDS = {
     "last_name": "last_name",
 }
 """Clerk's names of what is typed in."""
+SALT_BYTES = 16
+CLIENT_TOKEN_BYTES = 200
+"""About as long as Clerk's."""
 RESUME_SECONDS = 0.4
 """What a login's password check leaves of two seconds."""
 _log = structlog.get_logger("bff")
@@ -115,6 +119,11 @@ class SignupService:
         self._login = login
         self._public_url = public_url
 
+    @property
+    def answer_seconds(self) -> float:
+        """No answer comes sooner that leads to the verification of an address."""
+        return self._settings.answer_seconds
+
     async def sign_up(
         self, invite: str, person: Person, transport: Transport, visitor: Visitor
     ) -> Complete | Verifying:
@@ -148,6 +157,7 @@ class SignupService:
             if self._clerk is None:
                 raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
             if signup.sent is None or signup.clerk_id is None:
+                await _clerk_says(self._clerk.probe(visitor.address))
                 raise Problem("code_invalid")
             session = await self._try_code(self._clerk, signup, signup.sent, signup.clerk_id, code, visitor)
         except Problem as problem:
@@ -167,9 +177,12 @@ class SignupService:
         if self._clerk is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
         if signup.sent is None or signup.clerk_id is None:
+            await _clerk_says(self._clerk.probe(visitor.address))
             self._tell_owner(signup.email)
         else:
-            sent = await _clerk_says(self._clerk.resend(signup.sent, signup.clerk_id, visitor.address))
+            sent = await _clerk_says(
+                self._clerk.resend(signup.sent, signup.clerk_id, signup.email, visitor.address)
+            )
             if not await self._keep(signup_id, sent):
                 raise Problem("signup_ended")
         await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
@@ -203,17 +216,19 @@ class SignupService:
         try:
             async with asyncio.timeout(RESUME_SECONDS):
                 if email_address_id is None:  # the signup broke off before its code was sent
-                    user = await self._clerk.user(session, visitor.address)
-                    email_address_id = user.primary_email_address_id
+                    email_address_id = await self._clerk.email_address_id(session, email, visitor.address)
                 await self._spend_resend(signup_id)
                 sent = await self._clerk.resend(
-                    CodeSent(email_address_id, session), signed_in.clerk_id or "", visitor.address
+                    CodeSent(email_address_id, session), signed_in.clerk_id or "", email, visitor.address
                 )
                 session = sent.session
-        except VerificationFailed:  # it is verified: the answer to the code was lost
-            async with self._database.connection() as connection:
-                await queries.verify_signup(connection, saga_id=signup_id)
-            return None
+        except VerificationFailed:
+            if await self._was_verified(
+                self._clerk, session, email, visitor
+            ):  # the answer to the code was lost
+                async with self._database.connection() as connection:
+                    await queries.verify_signup(connection, saga_id=signup_id)
+                return None
         except (Problem, TimeoutError, ClerkError):
             pass  # one was sent lately, or can be asked for on the next screen
         if email_address_id is None:
@@ -221,6 +236,44 @@ class SignupService:
         if not await self._keep(signup_id, CodeSent(email_address_id, session)):
             raise Problem("signup_ended")
         return self._verifying(signup_id, email)
+
+    async def resume_nowhere(self, email: str, password: str, visitor: Visitor) -> Verifying | None:
+        """For somebody who was refused: what `resume` would say to whoever began a signup that leads nowhere.
+
+        Else a login with its password would tell that the address was taken. None for nobody. Raises Problem.
+        """
+        async with self._database.connection() as connection:
+            decoys = [
+                record
+                async for record in queries.decoys(
+                    connection, email=email, unverified=timedelta(hours=self._settings.unverified_hours)
+                )
+            ]
+        for decoy in decoys:
+            kept = decoy["password_hash"]
+            given = await asyncio.to_thread(_hash, password, kept[:SALT_BYTES])
+            if not secrets.compare_digest(given, kept):
+                continue
+            if self._clerk is None:
+                raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+            await _clerk_says(self._clerk.probe(visitor.address))
+            with suppress(Problem):  # one was sent lately
+                await self._spend_resend(decoy["id"])
+                self._tell_owner(email)
+            nothing = secrets.token_urlsafe(CLIENT_TOKEN_BYTES)
+            async with self._database.transaction() as connection:
+                device = await self._devices.keep(connection, visitor.device, nothing)
+            return replace(self._verifying(decoy["id"], email), device=device)
+        return None
+
+    async def _was_verified(
+        self, clerk: ClerkSignup, session: ClerkSession, email: str, visitor: Visitor
+    ) -> bool:
+        try:
+            async with asyncio.timeout(RESUME_SECONDS):
+                return await clerk.is_verified(session, email, visitor.address)
+        except (TimeoutError, ClerkError):
+            return False
 
     async def _begin(
         self,
@@ -267,11 +320,16 @@ class SignupService:
         if taken:
             await self._lead_nowhere(clerk, saga, person, visitor)
             return
-        if not await self._create_row(saga_id, user.id, person):
+        try:
+            is_free = await self._create_row(saga_id, user.id, person)
+        except Problem:  # a sweep was quicker, and knows nothing of the user
             await clerk.remove(user.id)
-            await self._decoy(saga_id, person.email)
+            raise
+        if not is_free:
+            await clerk.remove(user.id)
+            await self._decoy(saga_id, person)
             return
-        if not await self._keep(saga_id, await clerk.send_code(user.id, visitor.address)):
+        if not await self._keep(saga_id, await clerk.send_code(user.id, person.email, visitor.address)):
             raise Problem("signup_ended")
 
     async def _create_row(self, saga_id: UUID, clerk_id: str, person: Person) -> bool:
@@ -300,13 +358,14 @@ class SignupService:
         user = await clerk.create(stand_in, saga["id"], saga["user_id"])
         await clerk.sign_in(user.id, visitor.address)
         await clerk.remove(user.id)
-        await self._decoy(saga["id"], person.email)
+        await self._decoy(saga["id"], person)
 
-    async def _decoy(self, saga_id: UUID, email: str) -> None:
+    async def _decoy(self, saga_id: UUID, person: Person) -> None:
+        password_hash = await asyncio.to_thread(_hash, person.password, secrets.token_bytes(SALT_BYTES))
         async with self._database.connection() as connection:
-            if not await queries.become_decoy(connection, saga_id=saga_id):
+            if not await queries.become_decoy(connection, saga_id=saga_id, password_hash=password_hash):
                 raise Problem("signup_ended")
-        self._tell_owner(email)
+        self._tell_owner(person.email)
 
     async def _keep(self, saga_id: UUID, sent: CodeSent) -> bool:
         """Note that a code was sent; false when the signup was undone meanwhile."""
@@ -354,11 +413,11 @@ class SignupService:
         visitor: Visitor,
     ) -> ClerkSession:
         try:
-            return await _clerk_says(clerk.verify(sent, code, visitor.address))
+            return await _clerk_says(clerk.verify(sent, code, signup.email, visitor.address))
         except _SessionOver:  # another login ended it; the code is the address's
             session = await _clerk_says(clerk.sign_in(clerk_id, visitor.address))
             again = replace(sent, session=session)
-            return await _clerk_says(clerk.verify(again, code, visitor.address))
+            return await _clerk_says(clerk.verify(again, code, signup.email, visitor.address))
 
     async def _complete(
         self, signup_id: UUID, signup: Waiting, session: ClerkSession, visitor: Visitor
@@ -451,6 +510,12 @@ def invite_invalid() -> Problem:
         "invite_invalid",
         "This invite is not valid, or was used up. If you signed up with it, log in.",
     )
+
+
+def _hash(password: str, salt: bytes) -> bytes:
+    """The salt, and what scrypt makes of both."""
+    given = password.encode("utf-8", "surrogatepass")
+    return salt + hashlib.scrypt(given, salt=salt, n=1 << 14, r=8, p=1)
 
 
 def hash_invite(code: str) -> bytes:

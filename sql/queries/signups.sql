@@ -38,10 +38,10 @@ INSERT INTO users (id, email, clerk_id, first_name, last_name)
 SELECT user_id::uuid, email, clerk_id, :first_name, :last_name FROM saga
 RETURNING true;
 
--- name: become_decoy(saga_id)$
+-- name: become_decoy(saga_id, password_hash)$
 -- The address has an account: the signup leads nowhere, and looks as if it did.
 UPDATE clerk_migration.signup_sagas
-SET state = 'decoy', updated_at = now()
+SET state = 'decoy', password_hash = :password_hash, updated_at = now()
 WHERE id = :saga_id AND state = 'invite_taken'
 RETURNING true;
 
@@ -65,6 +65,16 @@ SELECT
     client_token_cipher AS cipher, client_token_nonce AS nonce
 FROM clerk_migration.signup_sagas
 WHERE id = :saga_id AND state IN ('code_sent', 'decoy') AND created_at > now() - :unverified::interval;
+
+-- name: decoys(email, unverified)
+-- Signups that lead nowhere, with an address of somebody else.
+SELECT id, password_hash
+FROM clerk_migration.signup_sagas
+WHERE
+    state = 'decoy' AND lower(email) = lower(:email) AND password_hash IS NOT NULL
+    AND created_at > now() - :unverified::interval
+ORDER BY created_at DESC
+LIMIT 3;
 
 -- name: signup_of_user(user_id)^
 -- The signup that this user has to verify yet.
@@ -92,7 +102,7 @@ RETURNING true;
 WITH saga AS (
     UPDATE clerk_migration.signup_sagas
     SET
-        state = 'undoing', reason = :reason, email = NULL,
+        state = 'undoing', reason = :reason, email = NULL, password_hash = NULL,
         client_token_cipher = NULL, client_token_nonce = NULL, updated_at = now()
     WHERE id = :saga_id AND state = ANY(:states::text[])
     RETURNING user_id, invite_id
@@ -123,7 +133,7 @@ SELECT pg_advisory_unlock(hashtextextended('clerk_migration.sweep', 0));
 -- name: sagas_to_sweep(settle, unverified, most)
 -- Signups that somebody began and left, with what there is to know of them.
 SELECT
-    id, state, user_id, clerk_id, updated_at <= now() - :settle::interval AS settled
+    id, state, user_id, clerk_id, email, updated_at <= now() - :settle::interval AS settled
 FROM clerk_migration.signup_sagas
 WHERE
     (state IN ('invite_taken', 'row_created') AND updated_at <= now() - :settle::interval)

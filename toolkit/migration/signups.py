@@ -6,6 +6,7 @@ may still be working on is waited for: the saga is closed only when nothing can 
 """
 
 import asyncio
+import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -118,7 +119,9 @@ class Sagas:
                 swept.left += len(sagas) - done
                 break
             try:
-                if saga["state"] == "code_sent" and await self._finish(saga["id"], saga["clerk_id"]):
+                if saga["state"] == "code_sent" and await self._finish(
+                    saga["id"], saga["clerk_id"], saga["email"]
+                ):
                     swept.finished += 1
                     continue
                 if saga["state"] != "undoing" and not await self._begin_undo(
@@ -147,16 +150,25 @@ class Sagas:
             )
         return user_id
 
-    async def _finish(self, saga_id: UUID, clerk_id: str) -> bool:
+    async def _finish(self, saga_id: UUID, clerk_id: str, email: str) -> bool:
         """Whether Clerk has the address verified; then AX has it too."""
         try:
             user = await self._clerk.get_user(clerk_id)
         except ResourceNotFound:
             return False
-        if not any(email.verified for email in user.email_addresses):
+        if not any(own.verified and same_address(own.email_address, email) for own in user.email_addresses):
             return False
         async with self._connect() as connection:
             return bool(await queries.verify_signup(connection, saga_id=saga_id))
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether Clerk takes two email addresses for the same."""
+    return _normal(one) == _normal(other)
+
+
+def _normal(email: str) -> str:
+    return unicodedata.normalize("NFKC", email).strip().lower()
 
 
 async def run_sweep(environment: Environment, unverified_hours: float | None = None) -> Swept:

@@ -1,7 +1,14 @@
 """Clerk's Frontend API: what the instance is like, and what its users do."""
 
 from toolkit.clerk.frontend.client import Device, FrontendClient
-from toolkit.clerk.frontend.resources import Client, Factor, FrontendSession, FrontendUser, SignIn
+from toolkit.clerk.frontend.resources import (
+    Client,
+    Factor,
+    FrontendEmailAddress,
+    FrontendSession,
+    FrontendUser,
+    SignIn,
+)
 from toolkit.clerk.frontend.settings import InstanceSettings
 
 __all__ = [
@@ -9,6 +16,7 @@ __all__ = [
     "Device",
     "Factor",
     "FrontendClient",
+    "FrontendEmailAddress",
     "FrontendSession",
     "FrontendUser",
     "InstanceSettings",
