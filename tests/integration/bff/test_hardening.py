@@ -103,6 +103,17 @@ async def test_the_window_of_a_limit_slides(world: World) -> None:
     assert [await tried() for _ in range(2)] == ["credentials_invalid", "too_many_attempts"]
 
 
+@pytest.mark.parametrize("who", ["legacy", "migrated", "nobody"])
+async def test_the_limit_by_account_does_not_tell_whether_there_is_one(world: World, who: str) -> None:
+    world.login["per_account"] = {"attempts": 3, "seconds": 1_000_000}
+    if who != "nobody":
+        await (world.legacy if who == "legacy" else world.migrated)("who@example.com")
+    bff = await world.bff()
+    codes = [(await bff.login("WHO@example.com", "wrong")).code for _ in range(3)]
+    assert codes == ["credentials_invalid"] * 3
+    assert (await bff.login("who@example.com", "wrong")).code == "too_many_attempts"
+
+
 async def test_spelling_an_address_otherwise_gives_no_more_attempts(world: World) -> None:
     await world.migrated("iii@example.com")
     world.login["per_account"] = {"attempts": 2, "seconds": 1_000_000}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.bff.conftest import INVITE, PASSWORD, Bff, World
+from toolkit.clerk import ClerkConfig, FrontendClient
 from toolkit.database import pool
 from toolkit.migration.signups import Sagas, Swept
 
@@ -132,6 +133,92 @@ async def test_a_taken_address_tells_the_browser_nothing_and_its_owner_all(
     assert (await sweep(world, unverified=NOTHING)).undone == 2
     assert await world.people() == people
     assert (await world.uses_left(), await world.uses_left("AX-OTHER")) == (1, 1)
+
+
+async def add_address(world: World, email: str) -> None:
+    """What an attacker does who signs up with an address of somebody else, and goes to Clerk with the password."""
+    async with FrontendClient(ClerkConfig.from_environment(world.variables)) as frontend:
+        device = frontend.device(None, address=None)
+        session = (await device.create_sign_in(NEW, PASSWORD)).session
+        assert session is not None
+        own = await device.create_email_address(session.id, email)
+        await device.prepare_email_address(session.id, own.id)
+        await device.verify_email_address(session.id, own.id, (await world.mail(email))[-1]["code"])
+    async with world.clerk() as clerk:
+        await clerk.update_user((await saga(world))["clerk_id"], primary_email_address_id=own.id)
+
+
+async def test_another_address_that_is_proven_does_not_prove_the_one_that_signed_up(
+    world: World, bff: Bff
+) -> None:
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    await add_address(world, "mallory@example.org")
+    assert {(await bff.verify(signup_id, "000000")).code for _ in range(5)} == {"code_invalid"}
+    assert (await bff.login(NEW)).content["status"] == "needs_email_verification"
+    assert not await world.connection.fetchval("SELECT email_verified_at FROM users")
+    swept = await sweep(world, unverified=NOTHING)
+    assert (swept.finished, swept.undone) == (0, 1)
+    await nothing_is_left(world)
+
+
+async def test_a_code_goes_to_the_address_that_signed_up(world: World, bff: Bff) -> None:
+    """Also when the signup broke off before its first, and another address is the primary one by now."""
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    await add_address(world, "mallory@example.org")
+    await world.connection.execute(
+        "UPDATE clerk_migration.signup_sagas SET state = 'row_created', email_address_id = NULL"
+    )
+    assert (await bff.login(NEW)).content["status"] == "needs_email_verification"
+    code = (await world.mail(NEW, count=2))[-1]["code"]
+    assert (await bff.verify(signup_id, code)).status == 200
+
+
+@pytest.mark.parametrize("where", ["ax", "both"])
+async def test_logging_in_after_a_signup_tells_nothing_of_a_taken_address(
+    world: World, bff: Bff, where: str
+) -> None:
+    await world.invite("AX-OTHER")
+    await (world.legacy if where == "ax" else world.migrated)("taken@example.com")
+    answers = []
+    for email, invite in ((NEW, INVITE), ("taken@example.com", "AX-OTHER")):
+        signup_id = (await bff.sign_up(email, invite=invite, password="Another-password-1")).content[
+            "signup_id"
+        ]
+        right = await bff.login(email, "Another-password-1")
+        assert right.content["signup_id"] == signup_id
+        wrong = await bff.login(email, "wrong")
+        assert (await bff.call("DELETE", f"/auth/signup/{signup_id}")).status == 204
+        after = await bff.login(email, "Another-password-1")
+        answers.append(
+            (
+                right.status,
+                set(right.content),
+                right.headers.keys(),
+                right.content["status"],
+                wrong.told,
+                after.told,
+            )
+        )
+    assert answers[0] == answers[1]
+    assert answers[0][3] == "needs_email_verification"
+    assert not await world.connection.fetchval(
+        "SELECT count(*) FROM clerk_migration.signup_sagas WHERE password_hash IS NOT NULL"
+    )
+
+
+async def test_an_outage_tells_nothing_of_a_taken_address(world: World, bff: Bff) -> None:
+    await world.invite("AX-OTHER")
+    await world.legacy("taken@example.com")
+    signups = [
+        (await bff.sign_up(email, invite=invite, password="Another-password-1")).content["signup_id"]
+        for email, invite in ((NEW, INVITE), ("taken@example.com", "AX-OTHER"))
+    ]
+    world.emulator.add_fault({"match": {"path": "/v1/*"}, "times": 500, "status": 500})
+    for signup_id in signups:
+        assert (await bff.verify(signup_id, "000000")).status == 503
+        assert (await bff.resend(signup_id)).status == 503
+    for email in (NEW, "taken@example.com"):
+        assert (await bff.login(email, "Another-password-1")).status == 503
 
 
 @pytest.mark.parametrize("password", ["short", "password123"])
@@ -434,3 +521,16 @@ async def test_a_running_bff_sweeps_by_itself(world: World) -> None:
     )
     await world.people_in_clerk(0)
     await nothing_is_left(world)
+
+
+async def test_a_sweep_ends_when_clerk_is_out(world: World, bff: Bff) -> None:
+    await world.invite("AX-MANY", 8)
+    for n in range(8):
+        await bff.sign_up(f"new{n}@example.com", invite="AX-MANY")
+    world.emulator.add_fault({"match": {"path": "/v1/users*"}, "times": 500, "drop": "before"})
+    swept = await sweep(world, unverified=NOTHING)
+    assert (swept.finished, swept.undone, swept.left) == (0, 0, 8)
+    asked = "SELECT count(*) FROM clerk_migration.signup_sagas WHERE state <> 'code_sent'"
+    assert await world.connection.fetchval(asked) <= 3, "the others were left alone"
+    world.emulator.clear_faults()
+    assert (await sweep(world, unverified=NOTHING)).undone == 8

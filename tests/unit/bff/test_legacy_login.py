@@ -1,6 +1,9 @@
 """AX's own check of passwords and codes."""
 
 import asyncio
+import multiprocessing
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
@@ -137,3 +140,30 @@ async def test_a_secret_that_does_not_open_lets_nobody_in(
     with pytest.raises(Problem) as refused:
         login.totp_step(account(**changed), pyotp.TOTP(SECRET).now(), after=None)
     assert refused.value.code == "authentication_unavailable"
+
+
+async def test_a_process_that_is_stuck_is_replaced() -> None:
+    pool = Argon2Pool(1, seconds=15)
+    try:
+        assert await pool.verify(CHEAP.hash("right"), "right")
+        pool.seconds = 1
+        for child in multiprocessing.active_children():
+            os.kill(child.pid or 0, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            await pool.verify(CHEAP.hash("right"), "right")
+        pool.seconds = 15
+        assert await pool.verify(CHEAP.hash("right"), "right")
+    finally:
+        pool.close()
+
+
+async def test_who_waits_for_what_is_stuck_is_told(
+    login: LegacyLogin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stuck(pool: Argon2Pool, digest: str, password: str) -> bool:
+        raise TimeoutError
+
+    monkeypatch.setattr(Argon2Pool, "verify", stuck)
+    with pytest.raises(Problem) as told:
+        await login.password_matches(CHEAP.hash("right"), "right")
+    assert (told.value.code, login.pending) == ("authentication_unavailable", 0)
