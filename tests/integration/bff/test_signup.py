@@ -1,6 +1,7 @@
 """Signing up: complete, or nothing is left of it (invariant 5)."""
 
 import asyncio
+import json
 import time
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.bff.conftest import INVITE, PASSWORD, Bff, World
-from toolkit.clerk import ClerkConfig, FrontendClient
+from toolkit.clerk import BackendClient, ClerkConfig, ClerkUnavailable, FrontendClient, User
 from toolkit.database import pool
 from toolkit.migration.signups import Sagas, Swept
 
@@ -158,6 +159,33 @@ async def test_another_address_that_is_proven_does_not_prove_the_one_that_signed
     assert not await world.connection.fetchval("SELECT email_verified_at FROM users")
     swept = await sweep(world, unverified=NOTHING)
     assert (swept.finished, swept.undone) == (0, 1)
+    await nothing_is_left(world)
+
+
+async def test_a_verification_that_failed_is_no_proof(world: World, bff: Bff) -> None:
+    await bff.sign_up()
+    refusal = {
+        "errors": [{"code": "verification_expired", "message": "expired", "long_message": "It has expired."}]
+    }
+    fault = {"status": 400, "body": json.dumps(refusal), "content_type": "application/json"}
+    world.emulator.add_fault({"match": {"path": "*/prepare_verification"}, **fault})
+    assert (await bff.login(NEW)).content["status"] == "needs_email_verification"
+    assert not await world.connection.fetchval("SELECT email_verified_at FROM users")
+
+
+async def test_a_create_that_outlives_its_signup_leaves_nobody(world: World) -> None:
+    world.signup["clerk_seconds"] = 20
+    await world.switch("signup", "clerk")
+    await world.invite()
+    bff = await world.bff()
+    world.emulator.add_fault({"match": {"path": "/v1/users", "method": "POST"}, "latency_ms": 2000})
+    signing_up = asyncio.create_task(bff.sign_up())
+    for _ in range(100):
+        if await saga(world):
+            break
+        await asyncio.sleep(0.02)
+    assert (await sweep(world)).undone == 1
+    assert (await signing_up).code == "signup_ended"
     await nothing_is_left(world)
 
 
@@ -523,14 +551,21 @@ async def test_a_running_bff_sweeps_by_itself(world: World) -> None:
     await nothing_is_left(world)
 
 
-async def test_a_sweep_ends_when_clerk_is_out(world: World, bff: Bff) -> None:
+async def test_a_sweep_ends_when_clerk_is_out(
+    world: World, bff: Bff, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await world.invite("AX-MANY", 8)
     for n in range(8):
         await bff.sign_up(f"new{n}@example.com", invite="AX-MANY")
-    world.emulator.add_fault({"match": {"path": "/v1/users*"}, "times": 500, "drop": "before"})
-    swept = await sweep(world, unverified=NOTHING)
-    assert (swept.finished, swept.undone, swept.left) == (0, 0, 8)
-    asked = "SELECT count(*) FROM clerk_migration.signup_sagas WHERE state <> 'code_sent'"
-    assert await world.connection.fetchval(asked) <= 3, "the others were left alone"
-    world.emulator.clear_faults()
+    asked = []
+
+    async def out(clerk: BackendClient, user_id: str) -> User:
+        asked.append(user_id)
+        raise ClerkUnavailable("Clerk is out.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BackendClient, "get_user", out)
+        swept = await sweep(world, unverified=NOTHING)
+    assert swept == Swept(left=8, errors=["Clerk is out."])
+    assert len(asked) == 3
     assert (await sweep(world, unverified=NOTHING)).undone == 8
