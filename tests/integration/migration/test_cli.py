@@ -176,7 +176,7 @@ def without(variables: dict[str, str], *names: str) -> dict[str, str]:
         ({"DATABASE_URL": ""}, 2, "DATABASE_URL"),
         ({"DATABASE_URL": "mysql://localhost/ax"}, 2, "postgresql://"),
         ({"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/ax"}, 1, "127.0.0.1:1/ax"),
-        ({"DATABASE_URL": "postgresql://postgres@127.0.0.1:port/ax"}, 1, "malformed"),
+        ({"DATABASE_URL": "postgresql://postgres@127.0.0.1:port/ax"}, 2, "malformed"),
         ({"CLERK_SECRET_KEY": ""}, 2, "CLERK_SECRET_KEY"),
         ({"CLERK_SECRET_KEY": "hunter2"}, 2, "CLERK_SECRET_KEY"),
         ({"CLERK_SECRET_KEY": "sk_live_" + "x" * 40, "CLERK_PUBLISHABLE_KEY": ""}, 2, "production"),
