@@ -41,6 +41,8 @@ CORES = cores()
 """What Argon2 gets by default."""
 SECONDS = 4.0
 ROUNDS = 3
+BUSY_ROUNDS, BUSY_SECONDS = 10, 2.0
+"""A p99 is made of few calls: many, and the two states in turns, so that the machine's noise meets both."""
 
 
 @dataclass(frozen=True)
@@ -121,16 +123,20 @@ async def throughput(target: Target, path: str, token: str, connections: int = 1
     return done / (time.monotonic() - begun)
 
 
-async def p99(target: Target, path: str, token: str) -> float:
+async def latencies(target: Target, path: str, token: str, seconds: float) -> list[float]:
     """Of calls that come 200 a second, in seconds."""
     times: list[float] = []
     async with Caller(target, path, token) as caller:
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             begun = time.perf_counter()
             await caller.call()
             times.append(time.perf_counter() - begun)
             await asyncio.sleep(0.005)
+    return times
+
+
+def p99(times: list[float]) -> float:
     return statistics.quantiles(times, n=100)[98]
 
 
@@ -162,21 +168,21 @@ async def bench_busy(bff: Target, token: str) -> bool:
             while True:
                 await log_in(session, bff, "legacy@example.com")
 
-    ratios = []
-    for _ in range(ROUNDS):
-        idle = await p99(bff, "/auth/session", token)
+    idle: list[float] = []
+    busy: list[float] = []
+    for _ in range(BUSY_ROUNDS):
+        idle += await latencies(bff, "/auth/session", token, BUSY_SECONDS)
         logins = [asyncio.create_task(keep_logging_in()) for _ in range(2 * len(CORES))]
         await asyncio.sleep(0.5)
-        busy = await p99(bff, "/auth/session", token)
+        busy += await latencies(bff, "/auth/session", token, BUSY_SECONDS)
         for login in logins:
             login.cancel()
         await asyncio.gather(*logins, return_exceptions=True)
         await asyncio.sleep(0.5)
-        ratios.append(busy / idle)
+    ratio = p99(busy) / p99(idle)
     return report(
-        f"session checks while Argon2 has all slots: p99 {statistics.median(ratios):.1f} times idle "
-        f"({idle * 1000:.1f} ms)",
-        statistics.median(ratios) <= 3,
+        f"session checks while Argon2 has all slots: p99 {ratio:.1f} times idle ({p99(idle) * 1000:.1f} ms)",
+        ratio <= 3,
     )
 
 
