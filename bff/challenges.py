@@ -89,6 +89,10 @@ class Challenges:
         record = await queries.attempt_challenge(connection, id_hash=hash_token(challenge_id), most=ATTEMPTS)
         return self._challenge(record) if record else None
 
+    async def give_back(self, connection: Connection, challenge_id: str) -> None:
+        """An attempt that nobody looked at, as Clerk was out."""
+        await queries.give_back_attempt(connection, id_hash=hash_token(challenge_id))
+
     async def keep_client_token(self, connection: Connection, challenge_id: str, token: str | None) -> None:
         """Clerk gave another client token meanwhile."""
         sealed = self._cipher.seal(token)

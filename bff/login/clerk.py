@@ -15,6 +15,7 @@ from bff.challenges import Kind, Method, Way
 from bff.problems import Problem
 from bff.sessions import ClerkSession
 from toolkit.clerk import (
+    ClerkAnswerUnexpected,
     ClerkApiError,
     ClerkError,
     ClerkRateLimited,
@@ -105,11 +106,12 @@ class SignInGone(Exception):
 
 
 class ClerkOut(Exception):
-    """Clerk cannot be asked, or does not answer as it should."""
+    """Clerk cannot be asked, or does not answer as it should. `asked` is false when it certainly was not asked."""
 
-    def __init__(self, retry_after: float = RETRY_AFTER) -> None:
+    def __init__(self, retry_after: float = RETRY_AFTER, *, asked: bool = True) -> None:
         super().__init__("Clerk is out")
         self.retry_after = retry_after
+        self.asked = asked
 
 
 class ClerkLogin:
@@ -179,7 +181,7 @@ class ClerkLogin:
 
     def _device(self, client_token: str | None, address: Address | None) -> Device:
         if self._frontend is None:
-            raise ClerkOut
+            raise ClerkOut(asked=False)
         return self._frontend.device(client_token, address=_text(address))
 
     async def _sign_in(
@@ -219,8 +221,10 @@ class _told:  # noqa: N801 - a context manager, used as a function
             if isinstance(error, refusal):
                 raise Refused(outcome) from None
         _log.warning("clerk refused", error=str(error), trace_id=error.trace_id)
-        retry_after = error.retry_after if isinstance(error, ClerkUnavailable) else None
-        raise ClerkOut(retry_after or RETRY_AFTER) from None
+        if not isinstance(error, ClerkUnavailable):
+            raise ClerkOut from None
+        asked = error.maybe_applied or isinstance(error, ClerkAnswerUnexpected)
+        raise ClerkOut(error.retry_after or RETRY_AFTER, asked=asked) from None
 
 
 def _result(device: Device, sign_in: SignIn) -> SignedIn | StepNeeded | PasswordNeeded:

@@ -170,6 +170,9 @@ class LoginService:
             raise Problem("code_invalid") from None
         except ClerkOut as error:
             await self._count(challenge.path, "unavailable")
+            if not error.asked:
+                async with self._database.connection() as connection:
+                    await self._challenges.give_back(connection, challenge_id)
             raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
         except (_Changed, SignInGone):
             raise Problem("challenge_expired") from None

@@ -68,6 +68,12 @@ RETURNING
     user_id, path, kind, transport, factors::text AS factors, clerk_sign_in_id, client_token_cipher AS cipher,
     client_token_nonce AS nonce, digest_hash;
 
+-- name: give_back_attempt(id_hash)!
+-- Nobody looked at the code.
+UPDATE clerk_migration.login_challenges
+SET attempts = attempts - 1
+WHERE id_hash = :id_hash AND attempts > 0;
+
 -- name: keep_client_token(id_hash, cipher, nonce)!
 -- Clerk gave another client token in the course of the challenge.
 UPDATE clerk_migration.login_challenges

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from toolkit.clerk.errors import ClerkCircuitOpen, ClerkUnavailable
+from toolkit.clerk.errors import ClerkAnswerUnexpected, ClerkCircuitOpen, ClerkUnavailable
 
 FAILURES = 5
 """Outages in a row that open it."""
@@ -17,7 +17,9 @@ State = Literal["closed", "open", "half_open"]
 
 class CircuitBreaker:
     """Opens after FAILURES outages (ClerkUnavailable) in a row; after OPEN_SECONDS one call probes, and its answer
-    closes it. What Clerk refuses is an answer. A call that is cancelled says nothing, and gives its probe back.
+    closes it. What Clerk refuses is an answer. A call that is cancelled says nothing, and gives its probe back; nor does
+    an answer that is not Clerk's (ClerkAnswerUnexpected): nobody waited for it, and it may be about one user, or what a
+    firewall thinks of one password, for which not everybody is to be refused.
 
     `clock` tells seconds that only go forward.
     """
@@ -41,6 +43,8 @@ class CircuitBreaker:
         probe = self._admit()
         try:
             yield
+        except ClerkAnswerUnexpected:
+            raise
         except ClerkUnavailable:
             self._fail()
             raise

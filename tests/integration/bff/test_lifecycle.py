@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from bff.challenges import ATTEMPTS
 from tests.integration.bff.conftest import PASSWORD, Bff, World, code_now
 from tests.integration.bff.test_sessions import KEY, api_key
 
@@ -154,6 +155,21 @@ async def test_clerk_out_in_the_middle_of_a_challenge(world: World) -> None:
     challenge = (await bff.login("clerk@example.com")).content["challenge"]["id"]
     world.emulator.add_fault({"match": CLIENT, "status": 500})
     assert (await bff.finish(challenge, code_now())).code == "authentication_unavailable"
+    assert (await bff.finish(challenge, code_now())).content["status"] == "complete"
+
+
+async def test_what_clerk_is_not_asked_is_no_attempt_at_a_challenge(world: World) -> None:
+    await world.migrated(totp=True)
+    bff = await world.bff()
+    challenge = (await bff.login("clerk@example.com")).content["challenge"]["id"]
+    world.emulator.add_fault({"match": CLIENT, "times": 5, "status": 500})
+    for _ in range(5):
+        assert (await bff.login("clerk@example.com")).status == 503
+    for _ in range(ATTEMPTS + 1):
+        assert (await bff.finish(challenge, code_now())).code == "authentication_unavailable", (
+            "the breaker is open"
+        )
+    await asyncio.sleep(5.2)
     assert (await bff.finish(challenge, code_now())).content["status"] == "complete"
 
 

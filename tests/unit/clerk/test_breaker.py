@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from toolkit.clerk import CircuitBreaker, ClerkCircuitOpen, ClerkRateLimited, ClerkUnavailable
+from toolkit.clerk import (
+    CircuitBreaker,
+    ClerkAnswerUnexpected,
+    ClerkCircuitOpen,
+    ClerkRateLimited,
+    ClerkUnavailable,
+)
 from toolkit.clerk.breaker import FAILURES, OPEN_SECONDS
 
 
@@ -56,6 +62,21 @@ async def test_an_answer_in_between_starts_the_count_again(error: Exception | No
     await (fail(breaker, error) if error else succeed(breaker))
     for _ in range(FAILURES - 1):
         await fail(breaker)
+    assert state(breaker) == "closed"
+
+
+async def test_an_answer_that_is_not_clerks_says_nothing() -> None:
+    """A firewall that dislikes one password must not have everybody refused."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock)
+    for _ in range(FAILURES):
+        await fail(breaker, ClerkAnswerUnexpected("HTML"))
+    assert state(breaker) == "closed"
+    breaker = await opened(clock)
+    clock.now += OPEN_SECONDS
+    await fail(breaker, ClerkAnswerUnexpected("HTML"))
+    assert state(breaker) == "half_open"
+    await succeed(breaker)
     assert state(breaker) == "closed"
 
 
