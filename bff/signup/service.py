@@ -115,7 +115,7 @@ class SignupService:
         self._legacy = legacy
         self._mailer = mailer
         self._settings = settings
-        self._resend = Limit(attempts=1, seconds=settings.resend_seconds)
+        self._code = Limit(attempts=1, seconds=settings.resend_seconds)
         self._login = login
         self._public_url = public_url
 
@@ -312,6 +312,7 @@ class SignupService:
         """All steps after the invite."""
         saga_id, user_id = saga["id"], saga["user_id"]
         await self._limits.spend({f"signup email {person.email}": self._settings.per_email})
+        await self._pause(saga_id)
         if not taken:
             try:
                 user = await clerk.create(person, saga_id, user_id)
@@ -440,8 +441,11 @@ class SignupService:
 
     async def _spend_resend(self, signup_id: UUID) -> None:
         """The pause first: who presses the button too early must not use up the few that there are."""
-        await self._limits.spend({f"signup resend {signup_id}": self._resend})
+        await self._pause(signup_id)
         await self._limits.spend({f"signup resends {signup_id}": self._settings.resends_per_signup})
+
+    async def _pause(self, signup_id: UUID) -> None:
+        await self._limits.spend({f"signup resend {signup_id}": self._code})
 
     def _verifying(self, signup_id: UUID, email: str) -> Verifying:
         return Verifying(signup_id, masked(email), round(self._settings.resend_seconds))

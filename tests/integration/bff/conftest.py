@@ -164,7 +164,7 @@ class World:
         default_factory=lambda: {
             "answer_seconds": 0.05,
             "clerk_seconds": 1,
-            "resend_seconds": 0.2,
+            "resend_seconds": 0.02,
             "per_address": {"attempts": 1000, "seconds": 60},
             "per_email": {"attempts": 1000, "seconds": 60},
             "codes_per_address": {"attempts": 1000, "seconds": 60},
