@@ -114,7 +114,10 @@ class SignupSettings(_Settings):
     per_address: Limit = Limit(attempts=20, seconds=3600)
     """By the client's IP address (an IPv6 client's /64 network)."""
     per_email: Limit = Limit(attempts=10, seconds=3600)
-    """By the email address that signs up, with a valid invite."""
+    """By the email address that signs up, with all that Clerk takes."""
+    logins_per_email: Limit = Limit(attempts=30, seconds=86400)
+    """Logins with an address that is not verified yet, right or wrong. Fewer than Clerk locks a user for (it is told in
+    its dashboard: 100 unless changed), which it does not do for an address that is taken (invariant 9)."""
     codes_per_address: Limit = Limit(attempts=3, seconds=12)
     """Codes that are tried. Clerk allows three in ten seconds: with more, it would refuse them for a fresh address, and
     nobody for a taken one (invariant 9)."""

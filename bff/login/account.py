@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
+from bff import emails
 from toolkit.database import Connection, queries
 
 
@@ -42,8 +43,10 @@ class Legacy(Protocol):
 
 
 async def by_email(connection: Connection, email: str) -> Account | None:
-    """The user with this address; only users of Clerk are found in whatever case it is typed."""
+    """The user with this address; only users of Clerk are found in whatever case and form it is typed."""
     record = await queries.account_by_email(connection, email=email)
+    if record is None and (normal := emails.normal(email)) != email:
+        record = await queries.account_by_email(connection, email=normal)
     return Account(**record) if record else None
 
 

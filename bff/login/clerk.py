@@ -4,7 +4,7 @@ Whatever Clerk says or does not say, the legacy digest has no part in it (invari
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -121,18 +121,32 @@ class ClerkLogin:
         self._frontend = frontend
 
     async def sign_in(
-        self, email: str, password: str, *, client_token: str | None, address: Address | None
+        self,
+        email: str,
+        password: str,
+        *,
+        client_token: str | None,
+        address: Address | None,
+        again: Callable[[], Awaitable[None]],
     ) -> SignedIn | StepNeeded | PasswordNeeded:
-        """Try a password. Raises Refused, ClerkOut or Problem (too_many_attempts)."""
+        """Try a password; `again` is awaited before Clerk counts a second sign-in for it.
+
+        Raises Refused, ClerkOut or Problem (too_many_attempts).
+        """
         try:
             async with asyncio.timeout(DEADLINE + GRACE):  # for all calls that it takes
-                return await self._sign_in_somehow(email, password, client_token, address)
+                return await self._sign_in_somehow(email, password, client_token, address, again)
         except TimeoutError:
             _log.warning("clerk took too long for a login", seconds=DEADLINE + GRACE)
             raise ClerkOut from None
 
     async def _sign_in_somehow(
-        self, email: str, password: str, client_token: str | None, address: Address | None
+        self,
+        email: str,
+        password: str,
+        client_token: str | None,
+        address: Address | None,
+        again: Callable[[], Awaitable[None]],
     ) -> SignedIn | StepNeeded | PasswordNeeded:
         device = self._device(client_token, address)
         try:
@@ -142,6 +156,7 @@ class ClerkLogin:
                 await device.sign_out()
         except ClientInvalid:  # Clerk does not know the device any more
             device = self._device(None, address)
+        await again()
         try:
             return await self._sign_in(device, email, password)
         except (ClientInvalid, SessionExists):

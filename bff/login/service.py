@@ -7,10 +7,10 @@ import asyncio
 import time
 from dataclasses import replace
 from typing import Protocol
-from uuid import UUID
 
 import structlog
 
+from bff import emails
 from bff.addresses import Address
 from bff.challenges import Challenge, Challenges, Method, Path, Transport, Way
 from bff.database import Database
@@ -23,8 +23,8 @@ from bff.observability import Metrics
 from bff.outcomes import Challenged, Complete, NewPasswordNeeded, Outcome, Verifying, Visitor
 from bff.problems import Problem
 from bff.sessions import ClerkSession, Sessions, Standing
-from toolkit.database import queries
-from toolkit.environment import LoginSettings
+from toolkit.database import Connection, queries
+from toolkit.environment import Limit, LoginSettings
 from toolkit.errors import ToolkitError
 
 ROUNDS = 3
@@ -37,9 +37,12 @@ class Signups(Protocol):
     """What the login asks of signups."""
 
     async def resume(
-        self, user_id: UUID, email: str, signed_in: SignedIn, visitor: Visitor
+        self, account: Account, session: ClerkSession | None, visitor: Visitor
     ) -> Verifying | None:
-        """The signup that the user has to verify first; None for none. Raises Problem."""
+        """The signup that the user has to verify first; None for none. Raises Refused and Problem.
+
+        `session` is Clerk's; None when it wants a code by mail before it makes one.
+        """
         ...
 
     async def resume_nowhere(self, email: str, password: str, visitor: Visitor) -> Verifying | None:
@@ -92,12 +95,9 @@ class LoginService:
         started = time.monotonic()
         async with self._database.connection() as connection:
             account = await accounts.by_email(connection, email)
+            meant = await self._meant(connection, account, email, visitor)
         try:
             await self._spend("sign-in", visitor.address)
-            # by what was typed, too: whether there is an account must not change what is counted
-            meant = {f"email {email.casefold()}": self._settings.per_account}
-            if account is not None:
-                meant[f"account {account.id}"] = self._settings.per_account
             await self._limits.spend(meant)
         except Problem:
             await self._count(_path(account), "limited")
@@ -116,6 +116,18 @@ class LoginService:
         if isinstance(outcome, Verifying):
             await asyncio.sleep(max(0.0, started + self._signups.answer_seconds - time.monotonic()))
         return outcome
+
+    async def _meant(
+        self, connection: Connection, account: Account | None, email: str, visitor: Visitor
+    ) -> dict[str, Limit]:
+        """What a login counts for, beside the address that it comes from."""
+        limit = self._settings.per_account
+        if account is not None and await self._devices.client_token(connection, visitor.device, account.id):
+            # who types somebody's address again and again does not shut its owner out there
+            return {f"account {account.id} on {visitor.device}": limit}
+        # by what was typed, too: whether there is an account must not change what is counted
+        typed = await queries.lower(connection, text=emails.normal(email))
+        return {f"email {typed}": limit} | ({f"account {account.id}": limit} if account else {})
 
     async def _login_as_it_stands(
         self, email: str, password: str, transport: Transport, visitor: Visitor
@@ -171,11 +183,18 @@ class LoginService:
         except ClerkOut as error:
             await self._count(challenge.path, "unavailable")
             if not error.asked:
-                async with self._database.connection() as connection:
-                    await self._challenges.give_back(connection, challenge_id)
+                await self._give_back(challenge_id)
             raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
+        except Problem as problem:
+            if problem.code == "too_many_attempts":  # Clerk did not look at the code
+                await self._give_back(challenge_id)
+            raise
         except (_Changed, SignInGone):
             raise Problem("challenge_expired") from None
+
+    async def _give_back(self, challenge_id: str) -> None:
+        async with self._database.connection() as connection:
+            await self._challenges.give_back(connection, challenge_id)
 
     def end_in_clerk(self, session: ClerkSession | None, address: Address | None) -> None:
         """End a session in Clerk without waiting for it."""
@@ -193,7 +212,7 @@ class LoginService:
             account = await accounts.by_email(connection, email)
             client_token = None
             if account is not None and account.clerk_id is not None:
-                client_token = await self._devices.client_token(connection, visitor.device)
+                client_token = await self._devices.client_token(connection, visitor.device, account.id)
         path = _path(account)
         try:
             if account is None or account.disabled:
@@ -224,13 +243,25 @@ class LoginService:
         client_token: str | None,
     ) -> Outcome:
         result = await self._clerk.sign_in(
-            account.email, password, client_token=client_token, address=visitor.address
+            account.email,
+            password,
+            client_token=client_token,
+            address=visitor.address,
+            again=lambda: self._spend("sign-in", visitor.address),
         )
         if isinstance(result, PasswordNeeded):
             await self._count("clerk", "needs_new_password")
             return NewPasswordNeeded()
         if isinstance(result, SignedIn):
             return await self._complete_with_clerk(account, result, transport, visitor)
+        if result.kind == "client_trust" and not account.email_verified:
+            verifying = await self._signups.resume(account, None, visitor)  # it is a code by mail as well
+            if verifying is not None:
+                async with self._database.transaction() as connection:
+                    device = await self._devices.keep(
+                        connection, visitor.device, account.id, result.client_token
+                    )
+                return replace(verifying, transport=transport, device=device)
         return await self._challenge_with_clerk(account, result, transport, visitor)
 
     async def _challenge_with_clerk(
@@ -245,7 +276,7 @@ class LoginService:
             challenge = replace(challenge, client_token=token)
         async with self._database.transaction() as connection:
             challenge_id, expires_at = await self._challenges.open(connection, challenge)
-            device = await self._devices.keep(connection, visitor.device, token)
+            device = await self._devices.keep(connection, visitor.device, account.id, token)
         await self._count("clerk", "challenged")
         return Challenged(challenge_id, expires_at, challenge, sent_to, device)
 
@@ -279,13 +310,13 @@ class LoginService:
         try:
             verifying = None
             if not account.email_verified:
-                verifying = await self._signups.resume(account.id, account.email, signed_in, visitor)
+                verifying = await self._signups.resume(account, signed_in.session, visitor)
             async with self._database.transaction() as connection:
                 if challenge_id is not None and not await self._challenges.use(connection, challenge_id):
                     raise _Changed
                 if verifying is not None:
                     device = await self._devices.keep(
-                        connection, visitor.device, signed_in.session.client_token
+                        connection, visitor.device, account.id, signed_in.session.client_token
                     )
                     return replace(verifying, transport=transport, device=device)
                 minted = await self._sessions.mint(
@@ -297,7 +328,9 @@ class LoginService:
                 )
                 if minted is None:
                     raise _Changed
-                device = await self._devices.keep(connection, visitor.device, signed_in.session.client_token)
+                device = await self._devices.keep(
+                    connection, visitor.device, account.id, signed_in.session.client_token
+                )
         except BaseException:
             self.end_in_clerk(signed_in.session, visitor.address)
             raise

@@ -9,7 +9,6 @@ from toolkit.clerk import (
     BackendClient,
     CircuitBreaker,
     ClerkAnswerUnexpected,
-    ClientInvalid,
     Device,
     FrontendClient,
     FrontendEmailAddress,
@@ -18,7 +17,7 @@ from toolkit.clerk import (
     User,
     VerificationFailed,
 )
-from toolkit.migration.signups import delete, same_address
+from toolkit.migration.signups import delete, same_address, was_added_to
 
 TICKET_SECONDS = 60
 
@@ -45,6 +44,11 @@ class EmailTaken(Exception):
     """Another Clerk user has the address."""
 
 
+class NotAsMade(Exception):
+    """Clerk has the address verified, but nobody can tell by whom: no code that was tried here did it; or somebody went
+    to Clerk with the new password, and added a way of their own to get in."""
+
+
 class ClerkSignup:
     """Creates users and has their addresses verified. Every call raises ClerkError."""
 
@@ -67,13 +71,12 @@ class ClerkSignup:
                     private_metadata={"signup": str(saga_id)},
                 )
         except IdentifierExists as error:
-            if "external_id" not in error.params:
-                raise EmailTaken from error
-            async with self._breaker.call():  # an earlier attempt of this call got through
-                found = await self._backend.find_user_by_external_id(user_id)
-            if found is None:
-                raise
-            return found
+            if error.maybe_applied:  # an earlier attempt of this call may have got through
+                async with self._breaker.call():
+                    found = await self._backend.find_user_by_external_id(user_id)
+                if found is not None:
+                    return found
+            raise EmailTaken from error
 
     async def remove(self, clerk_id: str) -> None:
         """Delete a user; one that is gone already is no error."""
@@ -102,33 +105,46 @@ class ClerkSignup:
         """Clerk's id of the address that somebody signed up with."""
         return _own(await self._device(session.client_token, address).me(session.id), email).id
 
-    async def is_verified(self, session: ClerkSession, email: str, address: Address | None) -> bool:
-        """Whether the address that somebody signed up with is proven."""
-        return _is_verified(await self._device(session.client_token, address).me(session.id), email)
+    async def check_proof(
+        self, session: ClerkSession, email: str, address: Address | None, *, tried: bool
+    ) -> bool:
+        """Whether the address that somebody signed up with is proven, by a code that was `tried` here. Raises NotAsMade."""
+        user = await self._device(session.client_token, address).me(session.id)
+        verification = _own(user, email).verification
+        if verification is None or verification.status != "verified":
+            return False
+        if not tried or was_added_to(user):
+            raise NotAsMade
+        return True
 
     async def probe(self, address: Address | None) -> None:
         """Ask Clerk for something, for a signup that leads nowhere: it fails when others fail."""
         await self._device(None, address).get_client()
 
-    async def resend(self, sent: CodeSent, clerk_id: str, email: str, address: Address | None) -> CodeSent:
-        """Have Clerk send another code."""
+    async def resend(self, sent: CodeSent, address: Address | None) -> CodeSent:
+        """Have Clerk send another code. Raises ClientInvalid when the session is over."""
         device = self._device(sent.session.client_token, address)
-        try:
-            await device.prepare_email_address(sent.session.id, sent.email_address_id)
-        except ClientInvalid:  # the session is over
-            return await self.send_code(clerk_id, email, address)
+        await device.prepare_email_address(sent.session.id, sent.email_address_id)
         return CodeSent(sent.email_address_id, _renewed(sent.session, device))
 
-    async def verify(self, sent: CodeSent, code: str, email: str, address: Address | None) -> ClerkSession:
-        """Try a code. Raises IncorrectCode, VerificationFailed, or ClientInvalid when the session is over."""
+    async def verify(
+        self, sent: CodeSent, code: str, email: str, address: Address | None, *, again: bool
+    ) -> ClerkSession:
+        """Try a code; `again` when it was tried before and the answer lost.
+
+        Raises IncorrectCode, VerificationFailed, NotAsMade, or ClientInvalid when the session is over.
+        """
         device = self._device(sent.session.client_token, address)
+        failed = None
         try:
             await device.verify_email_address(sent.session.id, sent.email_address_id, code)
-        except VerificationFailed:
-            # an earlier answer may have been lost
-            if not _is_verified(await device.me(sent.session.id), email):
-                raise
-        return _renewed(sent.session, device)
+        except VerificationFailed as error:  # also when it is verified already
+            failed = error
+        session = _renewed(sent.session, device)
+        proven = await self.check_proof(session, email, address, tried=failed is None or again)
+        if failed is not None and not proven:
+            raise failed
+        return session
 
     def _device(self, client_token: str | None, address: Address | None) -> Device:
         return self._frontend.device(client_token, address=None if address is None else str(address))
@@ -140,11 +156,6 @@ def _own(user: FrontendUser, email: str) -> FrontendEmailAddress:
         if same_address(found.email_address, email):
             return found
     raise ClerkAnswerUnexpected("The user does not have the email address that signed up.")
-
-
-def _is_verified(user: FrontendUser, email: str) -> bool:
-    verification = _own(user, email).verification
-    return verification is not None and verification.status == "verified"
 
 
 def _renewed(session: ClerkSession, device: Device) -> ClerkSession:

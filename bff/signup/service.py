@@ -21,17 +21,19 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from bff import emails
 from bff.challenges import Transport
 from bff.database import Database
 from bff.devices import Devices
 from bff.limits import Limits, by_address
-from bff.login.clerk import RETRY_AFTER, SignedIn
+from bff.login.account import Account
+from bff.login.clerk import RETRY_AFTER, Refused
 from bff.mail import Mailer, masked
 from bff.outcomes import Complete, Verifying, Visitor
 from bff.problems import FieldError, Problem
 from bff.sessions import ClerkSession, Minted, Sessions, Standing
-from bff.signup.clerk import ClerkSignup, CodeSent, EmailTaken, Person
-from bff.tokens import ClientTokenCipher, Sealed
+from bff.signup.clerk import ClerkSignup, CodeSent, EmailTaken, NotAsMade, Person
+from bff.tokens import ClientTokenCipher, Sealed, hash_token
 from toolkit.clerk import (
     ClerkApiError,
     ClerkError,
@@ -46,7 +48,7 @@ from toolkit.clerk import (
 )
 from toolkit.database import queries
 from toolkit.environment import Limit, LoginSettings, SignupSettings
-from toolkit.migration.signups import Sagas
+from toolkit.migration.signups import Sagas, SignedUp
 
 T = TypeVar("T")
 
@@ -57,9 +59,6 @@ _FIELDS = {
     "last_name": "last_name",
 }
 """Clerk's names of what is typed in."""
-SALT_BYTES = 16
-CLIENT_TOKEN_BYTES = 200
-"""About as long as Clerk's."""
 RESUME_SECONDS = 0.4
 """What a login's password check leaves of two seconds."""
 _log = structlog.get_logger("bff")
@@ -130,8 +129,7 @@ class SignupService:
         """Begin a signup (with the switch on `legacy`: do all of it). Raises Problem."""
         started = time.monotonic()
         await self._limits.spend(  # Clerk counts it as a sign-in
-            by_address("signup", visitor.address, self._settings.per_address)
-            | by_address("sign-in", visitor.address, self._login.per_address)
+            by_address("signup", visitor.address, self._settings.per_address) | self._sign_in(visitor)
         )
         async with self._database.connection() as connection:
             switch = await queries.switch(connection, name="signup")
@@ -150,7 +148,10 @@ class SignupService:
     async def verify(self, signup_id: UUID, code: str, visitor: Visitor) -> Complete:
         """Try the code of a signup. Raises Problem."""
         started = time.monotonic()
-        await self._limits.spend(by_address("signup code", visitor.address, self._settings.codes_per_address))
+        await self._limits.spend(
+            by_address("signup code", visitor.address, self._settings.codes_per_address)
+            | self._sign_in(visitor)
+        )
         await self._limits.spend({f"signup codes {signup_id}": self._settings.codes_per_signup})
         signup = await self._waiting(signup_id)
         try:
@@ -171,6 +172,7 @@ class SignupService:
         started = time.monotonic()
         await self._limits.spend(
             by_address("signup resend", visitor.address, self._settings.resends_per_address)
+            | self._sign_in(visitor)
         )
         signup = await self._waiting(signup_id)
         await self._spend_resend(signup_id)
@@ -179,12 +181,10 @@ class SignupService:
         if signup.sent is None or signup.clerk_id is None:
             await _clerk_says(self._clerk.probe(visitor.address))
             self._tell_owner(signup.email)
-        else:
-            sent = await _clerk_says(
-                self._clerk.resend(signup.sent, signup.clerk_id, signup.email, visitor.address)
-            )
-            if not await self._keep(signup_id, sent):
-                raise Problem("signup_ended")
+        elif not await self._keep(
+            signup_id, await self._resend(self._clerk, signup, signup.sent, signup.clerk_id, visitor)
+        ):
+            raise Problem("signup_ended")
         await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
         return self._verifying(signup_id, signup.email)
 
@@ -199,43 +199,50 @@ class SignupService:
         await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
 
     async def resume(
-        self, user_id: UUID, email: str, signed_in: SignedIn, visitor: Visitor
+        self, account: Account, session: ClerkSession | None, visitor: Visitor
     ) -> Verifying | None:
-        """For somebody whom Clerk let in: the signup that is to be verified first, with a new code sent; None for none.
+        """For somebody whose password Clerk took: the signup that is to be verified first, with a new code sent.
 
-        Raises Problem.
+        `session` is what Clerk made of the password; None when it wants a code by mail first, which this is. Returns
+        None for nobody. Raises Refused and Problem.
         """
         async with self._database.connection() as connection:
-            record = await queries.signup_of_user(connection, user_id=str(user_id))
+            record = await queries.signup_of_user(
+                connection, user_id=str(account.id), unverified=self._unverified
+            )
         if record is None:
             return None
-        signup_id, email_address_id = record["id"], record["email_address_id"]
+        if record["over"]:
+            raise Refused("signup_over")
         if self._clerk is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
-        session = signed_in.session
+        await self._spend_login(record["email"])
+        kept = self._sent(record) if record["email_address_id"] is not None else None
+        session = session or (kept.session if kept else None)
+        if session is None:
+            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+        if record["code_in_doubt"] and await self._is_proven(
+            self._clerk, record, session, account.email, visitor
+        ):
+            return None
         try:
             async with asyncio.timeout(RESUME_SECONDS):
-                if email_address_id is None:  # the signup broke off before its code was sent
-                    email_address_id = await self._clerk.email_address_id(session, email, visitor.address)
-                await self._spend_resend(signup_id)
-                sent = await self._clerk.resend(
-                    CodeSent(email_address_id, session), signed_in.clerk_id or "", email, visitor.address
-                )
-                session = sent.session
+                if kept is None:  # the signup broke off before its code was sent
+                    kept = CodeSent(
+                        await self._clerk.email_address_id(session, account.email, visitor.address), session
+                    )
+                await self._spend_resend(record["id"])
+                kept = await self._clerk.resend(replace(kept, session=session), visitor.address)
         except VerificationFailed:
-            if await self._was_verified(
-                self._clerk, session, email, visitor
-            ):  # the answer to the code was lost
-                async with self._database.connection() as connection:
-                    await queries.verify_signup(connection, saga_id=signup_id)
+            if await self._is_proven(self._clerk, record, session, account.email, visitor):
                 return None
         except (Problem, TimeoutError, ClerkError):
             pass  # one was sent lately, or can be asked for on the next screen
-        if email_address_id is None:
+        if kept is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
-        if not await self._keep(signup_id, CodeSent(email_address_id, session)):
+        if not await self._keep(record["id"], kept):
             raise Problem("signup_ended")
-        return self._verifying(signup_id, email)
+        return self._verifying(record["id"], account.email)
 
     async def resume_nowhere(self, email: str, password: str, visitor: Visitor) -> Verifying | None:
         """For somebody who was refused: what `resume` would say to whoever began a signup that leads nowhere.
@@ -243,37 +250,63 @@ class SignupService:
         Else a login with its password would tell that the address was taken. None for nobody. Raises Problem.
         """
         async with self._database.connection() as connection:
-            decoys = [
+            waiting = [
                 record
-                async for record in queries.decoys(
-                    connection, email=email, unverified=timedelta(hours=self._settings.unverified_hours)
-                )
+                async for record in queries.signups_with(connection, email=email, unverified=self._unverified)
             ]
+        if not waiting:
+            return None
+        try:
+            await self._spend_login(waiting[0]["email"])
+        except Refused:
+            return None
+        decoys = [record for record in waiting if record["state"] == "decoy" and record["password_hash"]]
+        hashed = {
+            address: await asyncio.to_thread(_hash, password, address)
+            for address in {record["email"] for record in decoys}
+        }
         for decoy in decoys:
-            kept = decoy["password_hash"]
-            given = await asyncio.to_thread(_hash, password, kept[:SALT_BYTES])
-            if not secrets.compare_digest(given, kept):
+            if not secrets.compare_digest(hashed[decoy["email"]], decoy["password_hash"]):
                 continue
             if self._clerk is None:
                 raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
             await _clerk_says(self._clerk.probe(visitor.address))
             with suppress(Problem):  # one was sent lately
                 await self._spend_resend(decoy["id"])
-                self._tell_owner(email)
-            nothing = secrets.token_urlsafe(CLIENT_TOKEN_BYTES)
+                self._tell_owner(decoy["email"])
             async with self._database.transaction() as connection:
-                device = await self._devices.keep(connection, visitor.device, nothing)
-            return replace(self._verifying(decoy["id"], email), device=device)
+                device = await self._devices.rename(connection, visitor.device)
+            return replace(self._verifying(decoy["id"], decoy["email"]), device=device)
         return None
 
-    async def _was_verified(
-        self, clerk: ClerkSignup, session: ClerkSession, email: str, visitor: Visitor
+    async def _is_proven(
+        self,
+        clerk: ClerkSignup,
+        record: Mapping[str, Any],
+        session: ClerkSession,
+        email: str,
+        visitor: Visitor,
     ) -> bool:
+        """Whether the code was right whose answer was lost; then it is noted. Raises Refused."""
         try:
             async with asyncio.timeout(RESUME_SECONDS):
-                return await clerk.is_verified(session, email, visitor.address)
+                proven = await clerk.check_proof(
+                    session, email, visitor.address, tried=record["code_in_doubt"]
+                )
         except (TimeoutError, ClerkError):
             return False
+        except NotAsMade:
+            await self._undo_not_as_made(record["id"])
+            raise Refused("signup_over") from None
+        if proven:
+            async with self._database.connection() as connection:
+                await queries.verify_signup(connection, saga_id=record["id"])
+        return proven
+
+    async def _undo_not_as_made(self, signup_id: UUID) -> None:
+        """Whoever has the mailbox signs up anew, and finds nothing there of somebody else's."""
+        if self._sagas is not None:
+            await self._sagas.undo(signup_id, "not_as_made", certain=True)
 
     async def _begin(
         self,
@@ -291,10 +324,10 @@ class SignupService:
             saga = await queries.open_saga(
                 connection, invite_id=str(invite_id), email=person.email, transport=transport
             )
-            taken = await queries.email_is_taken(connection, email=person.email)
+            taken = await queries.email_is_taken(connection, forms=emails.forms(person.email))
         saga_id = saga["id"]
         try:
-            await self._go_through(clerk, saga, person, visitor, taken=taken)
+            await self._go_through(clerk, sagas, saga, person, visitor, taken=taken)
         except ClerkError as error:
             await sagas.undo(saga_id, _reason(error), certain=not error.maybe_applied)
             raise _problem(error) from None
@@ -307,12 +340,17 @@ class SignupService:
         return self._verifying(saga_id, person.email)
 
     async def _go_through(
-        self, clerk: ClerkSignup, saga: Mapping[str, Any], person: Person, visitor: Visitor, *, taken: bool
+        self,
+        clerk: ClerkSignup,
+        sagas: Sagas,
+        saga: Mapping[str, Any],
+        person: Person,
+        visitor: Visitor,
+        *,
+        taken: bool,
     ) -> None:
         """All steps after the invite."""
         saga_id, user_id = saga["id"], saga["user_id"]
-        await self._limits.spend({f"signup email {person.email}": self._settings.per_email})
-        await self._pause(saga_id)
         if not taken:
             try:
                 user = await clerk.create(person, saga_id, user_id)
@@ -324,12 +362,13 @@ class SignupService:
         try:
             is_free = await self._create_row(saga_id, user.id, person)
         except Problem:  # a sweep was quicker, and knows nothing of the user
-            await clerk.remove(user.id)
+            await sagas.undo_again(saga_id, SignedUp(user_id, user.id))
             raise
         if not is_free:
             await clerk.remove(user.id)
             await self._decoy(saga_id, person)
             return
+        await self._spend_mail(saga_id, person)
         if not await self._keep(saga_id, await clerk.send_code(user.id, person.email, visitor.address)):
             raise Problem("signup_ended")
 
@@ -362,7 +401,8 @@ class SignupService:
         await self._decoy(saga["id"], person)
 
     async def _decoy(self, saga_id: UUID, person: Person) -> None:
-        password_hash = await asyncio.to_thread(_hash, person.password, secrets.token_bytes(SALT_BYTES))
+        await self._spend_mail(saga_id, person)
+        password_hash = await asyncio.to_thread(_hash, person.password, person.email)
         async with self._database.connection() as connection:
             if not await queries.become_decoy(connection, saga_id=saga_id, password_hash=password_hash):
                 raise Problem("signup_ended")
@@ -385,24 +425,21 @@ class SignupService:
     async def _waiting(self, signup_id: UUID) -> Waiting:
         """The signup, if it waits for a code. Raises Problem (signup_ended)."""
         async with self._database.connection() as connection:
-            record = await queries.signup(
-                connection, saga_id=signup_id, unverified=timedelta(hours=self._settings.unverified_hours)
-            )
+            record = await queries.signup(connection, saga_id=signup_id, unverified=self._unverified)
         if record is None:
             raise Problem("signup_ended")
-        sent = None
-        if record["state"] == "code_sent":
-            token = self._cipher.open(Sealed(record["cipher"], record["nonce"]))
-            session = ClerkSession(record["clerk_session_id"], token or "")
-            sent = CodeSent(record["email_address_id"], session)
         return Waiting(
             record["id"],
             record["user_id"],
             record["email"],
             record["transport"],
             record["clerk_id"],
-            sent,
+            self._sent(record) if record["state"] == "code_sent" else None,
         )
+
+    def _sent(self, record: Mapping[str, Any]) -> CodeSent:
+        token = self._cipher.open(Sealed(record["cipher"], record["nonce"]))
+        return CodeSent(record["email_address_id"], ClerkSession(record["clerk_session_id"], token or ""))
 
     async def _try_code(
         self,
@@ -413,12 +450,44 @@ class SignupService:
         code: str,
         visitor: Visitor,
     ) -> ClerkSession:
+        code_hash = hash_token(f"{signup.id} {code}")
+        async with self._database.connection() as connection:
+            tried = await queries.try_code(connection, saga_id=signup.id, code_hash=code_hash)
+        if tried is None:
+            raise Problem("signup_ended")
+        session, again = sent.session, tried["again"]
         try:
-            return await _clerk_says(clerk.verify(sent, code, signup.email, visitor.address))
-        except _SessionOver:  # another login ended it; the code is the address's
+            with suppress(_SessionOver):
+                return await _clerk_says(
+                    clerk.verify(
+                        replace(sent, session=session), code, signup.email, visitor.address, again=again
+                    )
+                )
+            # another login ended it; the code is the address's
             session = await _clerk_says(clerk.sign_in(clerk_id, visitor.address))
-            again = replace(sent, session=session)
-            return await _clerk_says(clerk.verify(again, code, signup.email, visitor.address))
+            return await _clerk_says(
+                clerk.verify(replace(sent, session=session), code, signup.email, visitor.address, again=again)
+            )
+        except NotAsMade:
+            await self._undo_not_as_made(signup.id)
+            raise Problem("signup_ended") from None
+        except Problem as problem:
+            if problem.code == "code_invalid" or (problem.code == "too_many_attempts" and not again):
+                async with self._database.connection() as connection:
+                    await queries.code_was_wrong(connection, saga_id=signup.id, code_hash=code_hash)
+            raise
+
+    async def _resend(
+        self, clerk: ClerkSignup, signup: Waiting, sent: CodeSent, clerk_id: str, visitor: Visitor
+    ) -> CodeSent:
+        try:
+            with suppress(_SessionOver):
+                return await _clerk_says(clerk.resend(sent, visitor.address))
+            return await _clerk_says(clerk.send_code(clerk_id, signup.email, visitor.address))
+        except Problem as problem:
+            if problem.code == "code_invalid":  # the address is verified already
+                raise Problem("signup_ended") from None
+            raise
 
     async def _complete(
         self, signup_id: UUID, signup: Waiting, session: ClerkSession, visitor: Visitor
@@ -436,7 +505,9 @@ class SignupService:
             )
             if minted is None:
                 raise Problem("signup_ended")
-            device = await self._devices.keep(connection, visitor.device, session.client_token)
+            device = await self._devices.keep(
+                connection, visitor.device, standing.user_id, session.client_token
+            )
         return Complete(minted, signup.transport, device)
 
     async def _spend_resend(self, signup_id: UUID) -> None:
@@ -446,6 +517,26 @@ class SignupService:
 
     async def _pause(self, signup_id: UUID) -> None:
         await self._limits.spend({f"signup resend {signup_id}": self._code})
+
+    async def _spend_mail(self, saga_id: UUID, person: Person) -> None:
+        """Once it is sure that there is a mail: who is refused before must not use up what the address's owner may do."""
+        await self._limits.spend({f"signup email {person.email}": self._settings.per_email})
+        await self._pause(saga_id)
+
+    async def _spend_login(self, email: str) -> None:
+        """Before Clerk locks the user of a signup, and none of a decoy, neither is led anywhere. Raises Refused."""
+        try:
+            await self._limits.spend({f"signup logins {email}": self._settings.logins_per_email})
+        except Problem:
+            raise Refused("limited") from None
+
+    def _sign_in(self, visitor: Visitor) -> dict[str, Limit]:
+        """Clerk may count it as one: when the session of the signup is over."""
+        return by_address("sign-in", visitor.address, self._login.per_address)
+
+    @property
+    def _unverified(self) -> timedelta:
+        return timedelta(hours=self._settings.unverified_hours)
 
     def _verifying(self, signup_id: UUID, email: str) -> Verifying:
         return Verifying(signup_id, masked(email), round(self._settings.resend_seconds))
@@ -516,10 +607,10 @@ def invite_invalid() -> Problem:
     )
 
 
-def _hash(password: str, salt: bytes) -> bytes:
-    """The salt, and what scrypt makes of both."""
-    given = password.encode("utf-8", "surrogatepass")
-    return salt + hashlib.scrypt(given, salt=salt, n=1 << 14, r=8, p=1)
+def _hash(password: str, email: str) -> bytes:
+    """What scrypt makes of a password, alike for all that were typed for an address: a login has it computed once."""
+    salt = hashlib.sha256(email.encode()).digest()
+    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=1 << 14, r=8, p=1)
 
 
 def hash_invite(code: str) -> bytes:

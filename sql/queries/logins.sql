@@ -3,11 +3,15 @@
 -- name: check_schema()$
 -- That everything the BFF needs is there; an error if not.
 SELECT 1
-FROM users AS u, sessions AS s, clerk_migration.login_challenges AS c, clerk_migration.login_devices,
+FROM users AS u, sessions AS s, clerk_migration.login_challenges AS c, clerk_migration.user_devices,
     clerk_migration.recent_attempts, clerk_migration.login_counts, clerk_migration.switches,
     clerk_migration.signup_sagas AS g
-WHERE u.clerk_id = '' AND s.clerk_session_id = '' AND c.digest_hash = '' AND g.email = ''
+WHERE u.clerk_id = '' AND s.clerk_session_id = '' AND c.digest_hash = '' AND g.code_hash = ''
 LIMIT 0;
+
+-- name: lower(text)$
+-- As Postgres compares: Python's is another.
+SELECT lower(:text);
 
 -- name: account_by_email(email)^
 -- Byte by byte, as AX looks its users up; and as Clerk compares addresses, for users who are in Clerk.
@@ -95,17 +99,22 @@ SET used_at = now(), totp_step = :totp_step
 WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now()
 RETURNING true;
 
--- name: get_device(id_hash)^
+-- name: get_device(device_hash, user_id)^
 SELECT client_token_cipher AS cipher, client_token_nonce AS nonce
-FROM clerk_migration.login_devices
-WHERE id_hash = :id_hash AND expires_at > now();
+FROM clerk_migration.user_devices
+WHERE device_hash = :device_hash AND user_id = :user_id AND expires_at > now();
 
--- name: forget_device(id_hash)!
-DELETE FROM clerk_migration.login_devices WHERE id_hash = :id_hash;
+-- name: rename_device(device_hash, new_hash)!
+-- With all who are known there.
+UPDATE clerk_migration.user_devices SET device_hash = :new_hash WHERE device_hash = :device_hash;
 
--- name: put_device(id_hash, cipher, nonce, lifetime)!
-INSERT INTO clerk_migration.login_devices (id_hash, client_token_cipher, client_token_nonce, expires_at)
-VALUES (:id_hash, :cipher, :nonce, now() + :lifetime::interval);
+-- name: put_device(device_hash, user_id, cipher, nonce, lifetime)!
+INSERT INTO clerk_migration.user_devices (device_hash, user_id, client_token_cipher, client_token_nonce, expires_at)
+VALUES (:device_hash, :user_id, :cipher, :nonce, now() + :lifetime::interval)
+ON CONFLICT (device_hash, user_id) DO UPDATE SET
+    client_token_cipher = excluded.client_token_cipher,
+    client_token_nonce = excluded.client_token_nonce,
+    expires_at = excluded.expires_at;
 
 -- name: spend_attempts(keys, attempts, seconds)
 -- Let an attempt through under each key (its hash), unless there were as many as may be in the seconds before; what is
@@ -143,10 +152,10 @@ ON CONFLICT (day, path, outcome) DO UPDATE SET count = c.count + 1;
 DELETE FROM clerk_migration.login_challenges WHERE expires_at < now() - interval '1 hour';
 
 -- name: forget_expired_devices()!
-DELETE FROM clerk_migration.login_devices WHERE expires_at < now();
+DELETE FROM clerk_migration.user_devices WHERE expires_at < now();
 
 -- name: forget_old_attempts()!
-DELETE FROM clerk_migration.recent_attempts WHERE updated_at < now() - interval '1 day';
+DELETE FROM clerk_migration.recent_attempts WHERE updated_at < now() - interval '2 days';
 
 -- name: typical_digest()$
 -- A digest whose parameters most of the table's have, as far as a sample tells.

@@ -8,9 +8,9 @@ SET uses_left = uses_left - 1
 WHERE code_hash = :code_hash AND uses_left > 0 AND (expires_at IS NULL OR expires_at > now())
 RETURNING id;
 
--- name: email_is_taken(email)$
--- As Clerk compares addresses.
-SELECT EXISTS (SELECT FROM users WHERE lower(email) = lower(:email));
+-- name: email_is_taken(forms)$
+-- As Clerk compares addresses; `forms` are all that mean this one.
+SELECT EXISTS (SELECT FROM users WHERE lower(email) = ANY(SELECT lower(form) FROM unnest(:forms::text[]) AS form));
 
 -- name: open_saga(invite_id, email, transport)^
 INSERT INTO clerk_migration.signup_sagas (state, user_id, invite_id, email, transport)
@@ -66,28 +66,41 @@ SELECT
 FROM clerk_migration.signup_sagas
 WHERE id = :saga_id AND state IN ('code_sent', 'decoy') AND created_at > now() - :unverified::interval;
 
--- name: decoys(email, unverified)
--- Signups that lead nowhere, with an address of somebody else.
-SELECT id, password_hash
+-- name: signups_with(email, unverified)
+-- Signups with this address that wait for their code, or will: where a decoy leads, that has somebody else's.
+SELECT id, state, email, password_hash
 FROM clerk_migration.signup_sagas
 WHERE
-    state = 'decoy' AND lower(email) = lower(:email) AND password_hash IS NOT NULL
-    AND created_at > now() - :unverified::interval
-ORDER BY created_at DESC
-LIMIT 3;
+    state IN ('row_created', 'code_sent', 'decoy') AND lower(email) = lower(:email)
+    AND created_at > now() - :unverified::interval;
 
--- name: signup_of_user(user_id)^
--- The signup that this user has to verify yet.
-SELECT id, email_address_id
+-- name: signup_of_user(user_id, unverified)^
+-- The signup that this user has to verify yet; `over` when it is too late for that.
+SELECT
+    id, email, clerk_id, email_address_id, clerk_session_id, code_hash IS NOT NULL AS code_in_doubt,
+    client_token_cipher AS cipher, client_token_nonce AS nonce,
+    created_at <= now() - :unverified::interval AS over
 FROM clerk_migration.signup_sagas
 WHERE user_id = :user_id::text AND state IN ('row_created', 'code_sent');
+
+-- name: try_code(saga_id, code_hash)^
+-- Note that a code is about to be tried; whether the same was tried before, and its answer lost.
+UPDATE clerk_migration.signup_sagas AS s
+SET code_hash = :code_hash
+FROM (SELECT id, code_hash FROM clerk_migration.signup_sagas WHERE id = :saga_id FOR UPDATE) AS before
+WHERE s.id = before.id AND s.state = 'code_sent'
+RETURNING before.code_hash IS NOT DISTINCT FROM :code_hash AS again;
+
+-- name: code_was_wrong(saga_id, code_hash)!
+UPDATE clerk_migration.signup_sagas SET code_hash = NULL WHERE id = :saga_id AND code_hash = :code_hash;
 
 -- name: verify_signup(saga_id)$
 -- The end of a signup: the address is verified. True once.
 WITH saga AS (
     UPDATE clerk_migration.signup_sagas
     SET
-        state = 'verified', email = NULL, client_token_cipher = NULL, client_token_nonce = NULL, updated_at = now()
+        state = 'verified', email = NULL, code_hash = NULL, client_token_cipher = NULL, client_token_nonce = NULL,
+        updated_at = now()
     WHERE id = :saga_id AND state IN ('row_created', 'code_sent')
     RETURNING user_id
 )
@@ -97,15 +110,15 @@ SET email_verified_at = now(), updated_at = now()
 WHERE id = (SELECT user_id::uuid FROM saga)
 RETURNING true;
 
--- name: begin_undo(saga_id, reason, states)$
--- Gone from AX, and the invite as it was: the user's id, for one caller. What is left is to be done in Clerk.
+-- name: begin_undo(saga_id, reason, states)^
+-- Gone from AX, and the invite as it was: the user's ids, for one caller. What is left is to be done in Clerk.
 WITH saga AS (
     UPDATE clerk_migration.signup_sagas
     SET
-        state = 'undoing', reason = :reason, email = NULL, password_hash = NULL,
+        state = 'undoing', reason = :reason, email = NULL, password_hash = NULL, code_hash = NULL,
         client_token_cipher = NULL, client_token_nonce = NULL, updated_at = now()
     WHERE id = :saga_id AND state = ANY(:states::text[])
-    RETURNING user_id, invite_id
+    RETURNING user_id, clerk_id, invite_id
 ),
 
 gone AS (
@@ -116,7 +129,13 @@ given_back AS (
     UPDATE invites SET uses_left = uses_left + 1 WHERE id = (SELECT invite_id::uuid FROM saga)
 )
 
-SELECT user_id FROM saga;
+SELECT user_id, clerk_id FROM saga;
+
+-- name: undo_again(saga_id, clerk_id)!
+-- Clerk made the user after all, of a signup that was undone meanwhile.
+UPDATE clerk_migration.signup_sagas
+SET state = 'undoing', clerk_id = :clerk_id, updated_at = now()
+WHERE id = :saga_id AND state IN ('undoing', 'undone');
 
 -- name: end_undo(saga_id)!
 UPDATE clerk_migration.signup_sagas
@@ -133,7 +152,7 @@ SELECT pg_advisory_unlock(hashtextextended('clerk_migration.sweep', 0));
 -- name: sagas_to_sweep(settle, unverified, most)
 -- Signups that somebody began and left, with what there is to know of them.
 SELECT
-    id, state, user_id, clerk_id, email, updated_at <= now() - :settle::interval AS settled
+    id, state, user_id, clerk_id, email, code_hash IS NOT NULL AS code_in_doubt, updated_at <= now() - :settle::interval AS settled
 FROM clerk_migration.signup_sagas
 WHERE
     (state IN ('invite_taken', 'row_created') AND updated_at <= now() - :settle::interval)

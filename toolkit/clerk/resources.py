@@ -54,6 +54,10 @@ class User:
     locked: bool
     created_at: int
     last_sign_in_at: int | None = None
+    phone_numbers: tuple[Mapping[str, JsonValue], ...] = ()
+    passkeys: tuple[Mapping[str, JsonValue], ...] = ()
+    external_accounts: tuple[Mapping[str, JsonValue], ...] = ()
+    web3_wallets: tuple[Mapping[str, JsonValue], ...] = ()
     public_metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     private_metadata: Mapping[str, JsonValue] | None = None
 

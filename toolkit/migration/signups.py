@@ -7,15 +7,16 @@ may still be working on is waited for: the saga is closed only when nothing can 
 
 import asyncio
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
 
-from toolkit.clerk import BackendClient, ClerkError, ClerkUnavailable, ResourceNotFound
+from toolkit.clerk import BackendClient, ClerkError, ClerkUnavailable, FrontendUser, ResourceNotFound, User
 from toolkit.database import Connection, pool, queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
@@ -38,6 +39,14 @@ class SweepBusy(ToolkitError):
 
 
 _log = structlog.get_logger("signups")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUp:
+    """The user of a signup, by the ids that AX (the external ID in Clerk) and Clerk have for it."""
+
+    id: str
+    clerk_id: str | None
 
 
 @dataclass(slots=True)
@@ -67,24 +76,35 @@ class Sagas:
 
         `certain` says that no request of this signup can reach Clerk any more. Raises DatabaseUnreachable and the like.
         """
-        user_id = await self._begin_undo(saga_id, reason, _OPEN)
-        if user_id is None:
+        user = await self._begin_undo(saga_id, reason, _OPEN)
+        if user is None:
             return False
         _log.info("signup undone", saga=str(saga_id), reason=reason)
+        await self._withdraw_at_once(saga_id, user, settled=certain)
+        return True
+
+    async def undo_again(self, saga_id: UUID, user: SignedUp) -> None:
+        """Clerk made the user of a signup after it was undone: take that out, now or in a sweep."""
+        async with self._connect() as connection:
+            await queries.undo_again(connection, saga_id=saga_id, clerk_id=user.clerk_id)
+        await self._withdraw_at_once(saga_id, user, settled=True)
+
+    async def _withdraw_at_once(self, saga_id: UUID, user: SignedUp, *, settled: bool) -> None:
         try:
             async with asyncio.timeout(AT_ONCE.total_seconds()):
-                await self.withdraw(saga_id, user_id, settled=certain)
+                await self.withdraw(saga_id, user, settled=settled)
         except (ClerkError, TimeoutError) as error:
             reason = str(error) or "Clerk takes too long."
             _log.warning("a signup's user stays in clerk for now", saga=str(saga_id), error=reason)
-        return True
 
-    async def withdraw(self, saga_id: UUID, user_id: str, *, settled: bool) -> bool:
+    async def withdraw(self, saga_id: UUID, user: SignedUp, *, settled: bool) -> bool:
         """Take the user of a signup that is being undone out of Clerk; whether that is done. Raises ClerkError."""
-        found = await self._clerk.find_user_by_external_id(user_id)
-        if found is None and not settled:
+        if user.clerk_id is not None:
+            await delete(self._clerk, user.clerk_id)
+        found = await self._clerk.find_user_by_external_id(user.id)
+        if found is None and user.clerk_id is None and not settled:
             return False
-        if found is not None:
+        if found is not None and found.id != user.clerk_id:
             await delete(self._clerk, found.id)
         async with self._connect() as connection:
             await queries.end_undo(connection, saga_id=saga_id)
@@ -119,18 +139,19 @@ class Sagas:
                 swept.left += len(sagas) - done
                 break
             try:
-                if saga["state"] == "code_sent" and await self._finish(
-                    saga["id"], saga["clerk_id"], saga["email"]
-                ):
+                if saga["state"] == "code_sent" and await self._finish(saga):
                     swept.finished += 1
                     continue
+                user = SignedUp(saga["user_id"], saga["clerk_id"])
+                if saga["state"] == "decoy":  # as with any other, nothing comes of it while Clerk is out
+                    await self._clerk.find_user_by_external_id(user.id)
                 if saga["state"] != "undoing" and not await self._begin_undo(
                     saga["id"],
                     "never_verified" if saga["state"] in ("code_sent", "decoy") else "interrupted",
                     [saga["state"]],
                 ):
                     continue  # somebody went on with it just now
-                if await self.withdraw(saga["id"], saga["user_id"], settled=saga["settled"]):
+                if await self.withdraw(saga["id"], user, settled=saga["settled"]):
                     swept.undone += 1
                 else:
                     swept.left += 1
@@ -142,29 +163,34 @@ class Sagas:
                     swept.errors.append(str(error))
         return swept
 
-    async def _begin_undo(self, saga_id: UUID, reason: str, states: Sequence[str]) -> str | None:
-        """The id of the user to be withdrawn; None when the signup is not in one of these states."""
+    async def _begin_undo(self, saga_id: UUID, reason: str, states: Sequence[str]) -> SignedUp | None:
+        """The user to be withdrawn; None when the signup is not in one of these states."""
         async with self._connect() as connection:
-            user_id: str | None = await queries.begin_undo(
-                connection, saga_id=saga_id, reason=reason, states=states
-            )
-        return user_id
+            record = await queries.begin_undo(connection, saga_id=saga_id, reason=reason, states=states)
+        return SignedUp(record["user_id"], record["clerk_id"]) if record else None
 
-    async def _finish(self, saga_id: UUID, clerk_id: str, email: str) -> bool:
-        """Whether Clerk has the address verified; then AX has it too."""
+    async def _finish(self, saga: Mapping[str, Any]) -> bool:
+        """Whether Clerk has the address verified, by a code whose answer was lost here; then AX has it too."""
         try:
-            user = await self._clerk.get_user(clerk_id)
+            user = await self._clerk.get_user(saga["clerk_id"])
         except ResourceNotFound:
             return False
-        if not any(own.verified and same_address(own.email_address, email) for own in user.email_addresses):
+        own = [found for found in user.email_addresses if same_address(found.email_address, saga["email"])]
+        if not saga["code_in_doubt"] or was_added_to(user) or not any(address.verified for address in own):
             return False
         async with self._connect() as connection:
-            return bool(await queries.verify_signup(connection, saga_id=saga_id))
+            return bool(await queries.verify_signup(connection, saga_id=saga["id"]))
 
 
 def same_address(one: str, other: str) -> bool:
     """Whether Clerk takes two email addresses for the same."""
     return _normal(one) == _normal(other)
+
+
+def was_added_to(user: User | FrontendUser) -> bool:
+    """Whether there is more to get in with than a signup makes."""
+    added = (user.phone_numbers, user.passkeys, user.external_accounts, user.web3_wallets)
+    return len(user.email_addresses) > 1 or user.two_factor_enabled or any(added)
 
 
 def _normal(email: str) -> str:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from bff.challenges import ATTEMPTS
-from tests.integration.bff.conftest import PASSWORD, Bff, World, code_now
+from tests.integration.bff.conftest import PASSWORD, Bff, World, code_now, wrong_code
 from tests.integration.bff.test_sessions import KEY, api_key
 
 both = pytest.mark.parametrize("path", ["clerk", "legacy"])
@@ -128,7 +128,7 @@ async def test_clerk_slow_in_each_of_several_calls_is_refused_in_time(world: Wor
 
 
 async def test_a_database_that_is_not_migrated_is_not_ready(world: World) -> None:
-    await world.connection.execute("DROP TABLE clerk_migration.login_devices")
+    await world.connection.execute("DROP TABLE clerk_migration.user_devices")
     bff = await world.bff()
     assert (await bff.call("GET", "/readyz")).code == "database_unavailable"
     assert "python -m toolkit migrate" in bff.log.read_text()
@@ -170,6 +170,17 @@ async def test_what_clerk_is_not_asked_is_no_attempt_at_a_challenge(world: World
             "the breaker is open"
         )
     await asyncio.sleep(5.2)
+    assert (await bff.finish(challenge, code_now())).content["status"] == "complete"
+
+
+async def test_codes_that_clerk_does_not_look_at_are_no_attempts_at_a_challenge(world: World) -> None:
+    await asyncio.to_thread(world.emulator.settings, rate_limit="production")
+    await world.migrated(totp=True)
+    bff = await world.bff()
+    challenge = (await bff.login("clerk@example.com")).content["challenge"]["id"]
+    tried = [(await bff.finish(challenge, wrong_code())).status for _ in range(ATTEMPTS)]
+    assert tried == [401, 401, 401, 429, 429]
+    await asyncio.to_thread(world.emulator.settings, rate_limit="off")
     assert (await bff.finish(challenge, code_now())).content["status"] == "complete"
 
 

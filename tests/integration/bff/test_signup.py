@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bff.conftest import INVITE, PASSWORD, Bff, World
+from tests.integration.bff.conftest import INVITE, PASSWORD, SECRET, Bff, World
 from toolkit.clerk import BackendClient, ClerkConfig, ClerkUnavailable, FrontendClient, User
 from toolkit.database import pool
 from toolkit.migration.signups import Sagas, Swept
@@ -173,7 +173,8 @@ async def test_a_verification_that_failed_is_no_proof(world: World, bff: Bff) ->
     assert not await world.connection.fetchval("SELECT email_verified_at FROM users")
 
 
-async def test_a_create_that_outlives_its_signup_leaves_nobody(world: World) -> None:
+@pytest.mark.parametrize("removed", [True, False], ids=["at once", "by a sweep"])
+async def test_a_create_that_outlives_its_signup_leaves_nobody(world: World, removed: bool) -> None:
     world.signup["clerk_seconds"] = 20
     await world.switch("signup", "clerk")
     await world.invite()
@@ -184,21 +185,82 @@ async def test_a_create_that_outlives_its_signup_leaves_nobody(world: World) -> 
         if await saga(world):
             break
         await asyncio.sleep(0.02)
+    if not removed:
+        world.emulator.add_fault(
+            {"match": {"path": "/v1/users/*", "method": "DELETE"}, "times": 9, "status": 500}
+        )
     assert (await sweep(world)).undone == 1
     assert (await signing_up).code == "signup_ended"
+    world.emulator.clear_faults()
+    if not removed:
+        assert (await world.people(), (await saga(world))["state"]) == ((1, 0), "undoing")
+        assert (await sweep(world)).undone == 1
     await nothing_is_left(world)
 
 
 async def test_a_code_goes_to_the_address_that_signed_up(world: World, bff: Bff) -> None:
-    """Also when the signup broke off before its first, and another address is the primary one by now."""
+    """Also when the signup broke off before its first."""
     signup_id = (await bff.sign_up()).content["signup_id"]
-    await add_address(world, "mallory@example.org")
     await world.connection.execute(
         "UPDATE clerk_migration.signup_sagas SET state = 'row_created', email_address_id = NULL"
     )
     assert (await bff.login(NEW)).content["status"] == "needs_email_verification"
     code = (await world.mail(NEW, count=2))[-1]["code"]
     assert (await bff.verify(signup_id, code)).status == 200
+
+
+@pytest.mark.parametrize("added", ["an address", "a second factor"])
+async def test_nobody_finds_a_way_in_that_somebody_else_added(world: World, bff: Bff, added: str) -> None:
+    """Whoever signed up with the address may have gone to Clerk before it was proven."""
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    code = (await world.mail(NEW))[-1]["code"]
+    if added == "an address":
+        await add_address(world, "mallory@example.org")
+    else:
+        async with world.clerk() as clerk:
+            await clerk.update_user((await saga(world))["clerk_id"], totp_secret=SECRET)
+    assert (await bff.verify(signup_id, code)).code == "signup_ended"
+    await nothing_is_left(world)
+    assert (await saga(world))["reason"] == "not_as_made"
+
+
+async def prove_elsewhere(world: World, email: str, password: str) -> None:
+    """The address's owner resets the password at Clerk."""
+    async with FrontendClient(ClerkConfig.from_environment(world.variables)) as frontend:
+        device = frontend.device(None, address=None)
+        sign_in = await device.create_sign_in_to_reset(email)
+        (mail,) = await world.mail(email, "reset_password_email_code")
+        await device.attempt_first_factor(sign_in.id, "reset_password_email_code", code=mail["code"])
+        await device.reset_password(sign_in.id, password)
+
+
+@pytest.mark.parametrize("who", ["any code", "the password", "a resend", "a sweep"])
+async def test_an_address_that_was_proven_elsewhere_lets_nobody_in(world: World, bff: Bff, who: str) -> None:
+    """Invariant 10: who signed up may be somebody else than who proved it."""
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    assert (await bff.verify(signup_id, "000000")).code == "code_invalid"
+    await prove_elsewhere(world, NEW, "The-owners-password-1")
+    if who == "any code":
+        reply = await bff.verify(signup_id, "000000")
+        assert (reply.code, reply.headers.get("Set-Cookie")) == ("signup_ended", None)
+    elif who == "the password":
+        assert (await bff.login(NEW, "The-owners-password-1")).code == "credentials_invalid"
+    elif who == "a resend":
+        assert (await bff.resend(signup_id)).code == "signup_ended"
+        assert (await bff.login(NEW, "The-owners-password-1")).code == "credentials_invalid"
+    else:
+        assert (await sweep(world, unverified=NOTHING)) == Swept(undone=1)
+    await nothing_is_left(world)
+    assert (await bff.sign_up()).status == 201, "and the owner signs up"
+
+
+async def test_an_answer_that_was_lost_is_made_up_for_by_a_login(world: World, bff: Bff) -> None:
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    (mail,) = await world.mail(NEW)
+    world.emulator.add_fault({"match": {"path": "*/attempt_verification"}, "drop": "after"})
+    assert (await bff.verify(signup_id, mail["code"])).status == 503
+    assert (await bff.resend(signup_id)).code == "signup_ended"
+    assert (await bff.login(NEW)).content["user"]["email_verified"]
 
 
 @pytest.mark.parametrize("where", ["ax", "both"])

@@ -70,6 +70,9 @@ class FrontendUser:
     backup_code_enabled: bool = False
     email_addresses: tuple[FrontendEmailAddress, ...] = ()
     phone_numbers: tuple[PhoneNumber, ...] = ()
+    passkeys: tuple[Mapping[str, object], ...] = ()
+    external_accounts: tuple[Mapping[str, object], ...] = ()
+    web3_wallets: tuple[Mapping[str, object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,201 @@
+"""What somebody with an invite tries, to learn whether an address has an account (invariant 9)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.integration.bff.conftest import PASSWORD, Bff, Reply, World
+from tests.integration.bff.test_signup import NOTHING, sweep
+
+FRESH, TAKEN = "tina@example.com", "taken@example.com"
+BOTH = (FRESH, TAKEN)
+CHOSEN = "Another-password-1"
+
+
+@pytest.fixture
+async def ready(world: World) -> World:
+    await world.switch("signup", "clerk")
+    await world.invite(uses=30)
+    await world.legacy(TAKEN)
+    return world
+
+
+def told(reply: Reply) -> tuple[int, dict[str, Any], set[str]]:
+    """What there is to learn from an answer: all but what is random in every one."""
+    random = {"request_id", "signup_id", "device"}
+    content = {name: value for name, value in reply.content.items() if name not in random}
+    return reply.status, content, set(reply.content)
+
+
+async def log_in_alike(bff: Bff, password: str = CHOSEN, *, upper: bool = False, **more: Any) -> Reply:
+    """Log in with both addresses; the answer, which must be the same."""
+    replies = [await bff.login(email.upper() if upper else email, password, **more) for email in BOTH]
+    assert told(replies[0]) == told(replies[1])
+    return replies[0]
+
+
+async def test_an_address_is_told_as_it_signed_up(ready: World) -> None:
+    bff = await ready.bff()
+    for email in BOTH:
+        await bff.sign_up(email, password=CHOSEN)
+    reply = await log_in_alike(bff, upper=True)
+    assert reply.content["sent_to"] == "t***@example.com"
+
+
+async def test_a_mail_goes_to_nobody_whose_address_looks_alike(ready: World) -> None:
+    """To Postgres the lower case of this letter may be an i."""
+    bff = await ready.bff()
+    await ready.legacy("taken@instance.com")
+    await bff.sign_up("taken@instance.com", password=CHOSEN)
+    await bff.login("taken@İnstance.com", CHOSEN)
+    await asyncio.sleep(0.5)
+    outbox = await asyncio.to_thread(ready.emulator.control, "GET", "outbox")
+    assert {mail["to"] for mail in outbox} == {"taken@instance.com"}
+
+
+async def test_many_signups_of_an_address(ready: World) -> None:
+    bff = await ready.bff()
+    for email in BOTH:
+        for number in range(5):
+            await bff.sign_up(email, password=f"{CHOSEN}{number}")
+    assert (await log_in_alike(bff, f"{CHOSEN}0")).content["status"] == "needs_email_verification"
+    assert (await log_in_alike(bff, f"{CHOSEN}4")).content["status"] == "needs_email_verification"
+    assert (await log_in_alike(bff, f"{CHOSEN}9")).code == "credentials_invalid"
+
+
+async def test_a_user_who_is_locked_in_clerk(ready: World) -> None:
+    await asyncio.to_thread(ready.emulator.settings, lockout_attempts=10)
+    ready.signup["logins_per_email"] = {"attempts": 5, "seconds": 1_000_000}
+    bff = await ready.bff()
+    for email in BOTH:
+        await bff.sign_up(email, password=CHOSEN)
+    assert (await log_in_alike(bff)).status == 200
+    for _ in range(3):
+        assert (await log_in_alike(bff, "wrong")).status == 401
+    assert (await log_in_alike(bff)).status == 200
+    assert (await log_in_alike(bff)).status == 401
+
+
+async def test_clerk_wants_to_trust_the_device_first(ready: World) -> None:
+    """A code by mail it is either way."""
+    await asyncio.to_thread(ready.emulator.settings, client_trust=True)
+    bff = await ready.bff()
+    for email in BOTH:
+        await bff.sign_up(email, password=CHOSEN)
+    reply = await log_in_alike(bff)
+    assert reply.content["status"] == "needs_email_verification"
+    codes = await ready.mail(FRESH, count=2)
+    assert (await bff.verify(reply.content["signup_id"], codes[-1]["code"])).content["user"]["email_verified"]
+
+
+async def test_a_signup_that_is_over_and_not_swept_yet(ready: World) -> None:
+    ready.signup["sweep_seconds"] = 1000
+    bff = await ready.bff()
+    for email in BOTH:
+        await bff.sign_up(email, password=CHOSEN)
+    await ready.connection.execute(
+        "UPDATE clerk_migration.signup_sagas SET created_at = now() - interval '25 hours'"
+    )
+    assert (await log_in_alike(bff)).code == "credentials_invalid"
+
+
+async def test_a_signup_that_is_over_while_clerk_is_out(ready: World) -> None:
+    ready.signup["sweep_seconds"] = 1000
+    bff = await ready.bff()
+    for email, invite in zip(BOTH, ("AX-1", "AX-2"), strict=True):
+        await ready.invite(invite)
+        await bff.sign_up(email, password=CHOSEN, invite=invite)
+    ready.emulator.add_fault({"match": {"path": "/v1/*"}, "times": 5000, "status": 500})
+    assert (await sweep(ready, unverified=NOTHING)).left == 2
+    assert [await ready.uses_left("AX-1"), await ready.uses_left("AX-2")] == [0, 0]
+    ready.emulator.clear_faults()
+    assert (await sweep(ready, unverified=NOTHING)).undone == 2
+    assert [await ready.uses_left("AX-1"), await ready.uses_left("AX-2")] == [1, 1]
+
+
+async def test_an_account_of_ones_own_does_not_use_up_clerks_limit(ready: World) -> None:
+    """Logging in where one is logged in takes Clerk two sign-ins, and so it does of our own limit."""
+    ready.login["per_address"] = {"attempts": 5, "seconds": 12}
+    await asyncio.to_thread(ready.emulator.settings, rate_limit="production")
+    for email in ("mallory@example.com", "moved@example.com"):
+        await ready.migrated(email)
+    bff = await ready.bff()
+    answers = []
+    for number, email in enumerate(("moved@example.com", "nobody@example.com")):
+        address, device = f"203.0.113.{50 + number}", None
+        for _ in range(3):
+            reply = await bff.login(
+                "mallory@example.com",
+                transport="bearer",
+                address=address,
+                **({"device": device} if device else {}),
+            )
+            device = reply.content.get("device", device)
+        guesses = [await bff.login(email, "guess", address=address, device=device) for _ in range(2)]
+        answers.append([told(guess) for guess in guesses])
+    assert answers[0] == answers[1]
+
+
+async def test_an_account_is_counted_in_whatever_form_it_is_typed(ready: World) -> None:
+    """However Postgres has the lower case of this letter."""
+    ready.login["per_account"] = {"attempts": 4, "seconds": 1000}
+    await ready.migrated("ian@example.com")
+    bff = await ready.bff()
+    answers = []
+    for email in ("ian@example.com", "ion@example.com"):
+        for _ in range(4):
+            await bff.login(email, "wrong")
+        same = str(await ready.connection.fetchval("SELECT lower('İ')")) == "i"
+        answers.append((await bff.login(email.replace("i", "İ" if same else "I", 1), "wrong")).status)
+    assert answers == [429, 429]
+
+
+async def test_a_stranger_does_not_shut_the_owner_out_of_a_known_device(ready: World) -> None:
+    ready.login["per_account"] = {"attempts": 3, "seconds": 1000}
+    await ready.migrated("moved@example.com")
+    bff = await ready.bff()
+    device = (await bff.login("moved@example.com", transport="bearer")).content["device"]
+    for _ in range(3):
+        await bff.login("moved@example.com", "wrong", address="198.51.100.9")
+    assert (await bff.login("moved@example.com")).status == 429
+    again = await bff.login("moved@example.com", transport="bearer", device=device)
+    assert again.status == 200
+    await ready.migrated("other@example.com")
+    for _ in range(3):
+        await bff.login("other@example.com", "wrong", address="198.51.100.9")
+    other = await bff.login("other@example.com", device=again.content["device"])
+    assert other.status == 429, "it is known for one user, not for everybody"
+
+
+async def test_signups_that_clerk_refuses_use_up_nothing_of_the_owners(ready: World) -> None:
+    ready.signup["per_email"] = {"attempts": 2, "seconds": 1000}
+    bff = await ready.bff()
+    for email in BOTH:
+        for _ in range(3):
+            assert (await bff.sign_up(email, password="short")).code == "fields_invalid"
+        assert [(await bff.sign_up(email)).status for _ in range(3)] == [201, 201, 429]
+
+
+@pytest.mark.parametrize(
+    ("typed", "other"),
+    [("a@xn--bcher-kva.de", "a@bücher.de"), ("jose\u0301@example.com", "jos\u00e9@example.com")],
+)
+async def test_whoever_signs_up_logs_in_with_what_was_typed(ready: World, typed: str, other: str) -> None:
+    bff = await ready.bff()
+    begun = await bff.sign_up(typed)
+    codes = await ready.mail(
+        await ready.connection.fetchval("SELECT email FROM users WHERE email <> $1", TAKEN)
+    )
+    assert (await bff.verify(begun.content["signup_id"], codes[0]["code"])).status == 200
+    for email in (typed, other):
+        assert (await bff.login(email)).content["status"] == "complete"
+
+
+async def test_an_account_in_another_form_of_the_address_is_one(ready: World) -> None:
+    await ready.legacy("a@xn--bcher-kva.de")
+    bff = await ready.bff()
+    people = await ready.people()
+    assert (await bff.sign_up("a@bücher.de")).status == 201
+    assert await ready.people() == people
+    assert (await bff.login("a@xn--bcher-kva.de", PASSWORD)).content["status"] == "complete"
