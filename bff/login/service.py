@@ -114,6 +114,7 @@ class LoginService:
         except ClerkOut as error:
             raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
         if isinstance(outcome, Verifying):
+            await self._count("clerk", "unverified")
             await asyncio.sleep(max(0.0, started + self._signups.answer_seconds - time.monotonic()))
         return outcome
 
@@ -175,7 +176,12 @@ class LoginService:
             raise Problem("request_invalid", f"This login cannot be finished by {method}.")
         try:
             if challenge.path == "clerk":
-                return await self._finish_with_clerk(challenge_id, challenge, account, method, code, visitor)
+                outcome = await self._finish_with_clerk(
+                    challenge_id, challenge, account, method, code, visitor
+                )
+                if isinstance(outcome, Verifying):
+                    await self._count("clerk", "unverified")
+                return outcome
             return await self._finish_with_legacy(challenge_id, challenge, account, code, visitor)
         except Refused as refused:
             await self._count(challenge.path, refused.outcome)

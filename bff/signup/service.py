@@ -241,7 +241,7 @@ class SignupService:
         if kept is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
         if not await self._keep(record["id"], kept):
-            raise Problem("signup_ended")
+            raise Refused("signup_over")
         return self._verifying(record["id"], account.email)
 
     async def resume_nowhere(self, email: str, password: str, visitor: Visitor) -> Verifying | None:

@@ -371,6 +371,7 @@ async def test_logging_in_unverified_leads_to_the_verification(world: World, bff
     assert reply.content["status"] == "needs_email_verification"
     assert "ax_session" not in str(reply.headers)
     assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 0
+    assert await world.counts() == {("clerk", "unverified"): 1}
     mails = await world.mail(NEW, count=2)
     done = await bff.verify(reply.content["signup_id"], mails[-1]["code"])
     assert done.status == 200
