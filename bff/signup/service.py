@@ -148,10 +148,7 @@ class SignupService:
     async def verify(self, signup_id: UUID, code: str, visitor: Visitor) -> Complete:
         """Try the code of a signup. Raises Problem."""
         started = time.monotonic()
-        await self._limits.spend(
-            by_address("signup code", visitor.address, self._settings.codes_per_address)
-            | self._sign_in(visitor)
-        )
+        await self._limits.spend(by_address("signup code", visitor.address, self._settings.codes_per_address))
         await self._limits.spend({f"signup codes {signup_id}": self._settings.codes_per_signup})
         signup = await self._waiting(signup_id)
         try:
@@ -172,7 +169,6 @@ class SignupService:
         started = time.monotonic()
         await self._limits.spend(
             by_address("signup resend", visitor.address, self._settings.resends_per_address)
-            | self._sign_in(visitor)
         )
         signup = await self._waiting(signup_id)
         await self._spend_resend(signup_id)
@@ -464,6 +460,7 @@ class SignupService:
                     )
                 )
             # another login ended it; the code is the address's
+            await self._limits.spend(self._sign_in(visitor))
             session = await _clerk_says(clerk.sign_in(clerk_id, visitor.address))
             return await _clerk_says(
                 clerk.verify(replace(sent, session=session), code, signup.email, visitor.address, again=again)
@@ -483,6 +480,7 @@ class SignupService:
         try:
             with suppress(_SessionOver):
                 return await _clerk_says(clerk.resend(sent, visitor.address))
+            await self._limits.spend(self._sign_in(visitor))
             return await _clerk_says(clerk.send_code(clerk_id, signup.email, visitor.address))
         except Problem as problem:
             if problem.code == "code_invalid":  # the address is verified already
@@ -531,7 +529,7 @@ class SignupService:
             raise Refused("limited") from None
 
     def _sign_in(self, visitor: Visitor) -> dict[str, Limit]:
-        """Clerk may count it as one: when the session of the signup is over."""
+        """What Clerk counts as one, too."""
         return by_address("sign-in", visitor.address, self._login.per_address)
 
     @property

@@ -334,6 +334,9 @@ async def test_an_invite_comes_with_its_link_and_no_server_sees_it(world: World,
     assert await tab.page.input_value("#invite") == INVITE
     assert tab.page.url == f"{tab.bff.url}/signup"
     assert INVITE not in await asyncio.to_thread(tab.bff.log.read_text)
+    await tab.page.evaluate("location.hash = 'invite=AX-ANOTHER'")
+    await expect(tab.page.locator("#invite")).to_have_value("AX-ANOTHER")
+    assert tab.page.url == f"{tab.bff.url}/signup"
 
 
 @phone

@@ -5,15 +5,19 @@ import { goOn, kept, leaveIfLoggedIn } from "./ui.js";
 const form = document.getElementById("form");
 
 // A link of an invitation may carry its code behind the #, which no server sees.
-const invite = new URLSearchParams(location.hash.slice(1)).get("invite");
-if (invite) {
+function takeInvite() {
+  const invite = new URLSearchParams(location.hash.slice(1)).get("invite");
+  if (!invite) return false;
   form.elements.invite.value = invite;
   history.replaceState(null, "", location.pathname);
+  return true;
 }
+const invited = takeInvite();
+window.addEventListener("hashchange", takeInvite); // the link was opened on this very page
 
 // Back from the page that asks for the code, perhaps because the address was wrong.
 const begun = kept.get("signup") !== null;
-if (begun && !invite) {
+if (begun && !invited) {
   form.elements.invite.value = kept.get("invite") ?? "";
   form.elements.email.value = kept.get("email") ?? "";
 }
@@ -49,5 +53,5 @@ bind(form, {
     goOn(content);
   },
 });
-if (invite || begun) form.elements.email.focus();
+if (invited || begun) form.elements.email.focus();
 window.addEventListener("pageshow", leaveIfLoggedIn);
