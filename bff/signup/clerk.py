@@ -9,6 +9,7 @@ from toolkit.clerk import (
     BackendClient,
     CircuitBreaker,
     ClerkAnswerUnexpected,
+    ClientInvalid,
     Device,
     FrontendClient,
     FrontendEmailAddress,
@@ -141,7 +142,10 @@ class ClerkSignup:
         except VerificationFailed as error:  # also when it is verified already
             failed = error
         session = _renewed(sent.session, device)
-        proven = await self.check_proof(session, email, address, tried=failed is None or again)
+        try:
+            proven = await self.check_proof(session, email, address, tried=failed is None or again)
+        except ClientInvalid as error:  # over just now: the answer counts as lost
+            raise ClerkAnswerUnexpected("The session ended before the proof was seen.") from error
         if failed is not None and not proven:
             raise failed
         return session

@@ -472,6 +472,18 @@ async def test_the_answer_to_the_right_code_is_lost(world: World, bff: Bff) -> N
     assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 200
 
 
+async def test_the_session_ends_right_after_the_right_code(world: World, bff: Bff) -> None:
+    begun = await bff.sign_up()
+    (mail,) = await world.mail(NEW)
+    over = {
+        "errors": [{"code": "signed_out", "message": "Signed out", "long_message": "You are signed out."}]
+    }
+    fault = {"status": 401, "body": json.dumps(over), "content_type": "application/json"}
+    world.emulator.add_fault({"match": {"path": "/v1/me", "method": "GET"}, **fault})
+    assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 503
+    assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 200
+
+
 async def test_a_signup_that_only_clerk_knows_to_be_verified_is_finished(world: World, bff: Bff) -> None:
     begun = await bff.sign_up()
     (mail,) = await world.mail(NEW)
