@@ -222,6 +222,12 @@ class FeatureNotAvailable(ClerkApiError):
     """The instance's plan or settings do not include what was asked for (402, or 403 feature_not_enabled)."""
 
 
+class NativeApiDisabled(FeatureNotAvailable):
+    """The instance does not serve native applications, as which the Frontend API is asked here."""
+
+    remedy = "It is under Native applications; without it nobody can be signed in from here."
+
+
 class UserLocked(ClerkApiError):
     """The user is locked out after too many attempts."""
 
@@ -322,7 +328,7 @@ BY_CODE: dict[str, type[ClerkApiError]] = {
     "user_quota_exceeded": UserQuotaExceeded,
     "unsupported_subscription_plan_features": FeatureNotAvailable,
     "feature_not_enabled": FeatureNotAvailable,
-    "native_api_disabled": FeatureNotAvailable,
+    "native_api_disabled": NativeApiDisabled,
     "form_param_value_disabled": FeatureNotAvailable,
     "user_locked": UserLocked,
     "user_banned": UserBanned,

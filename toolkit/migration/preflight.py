@@ -65,6 +65,8 @@ class Report:
     clerk_users: int
     misfits: list[str]
     """Settings of the Clerk instance that do not fit, each with its remedy."""
+    cautions: list[str]
+    """Settings of the Clerk instance that an operator should know of, each with its remedy; nothing waits for them."""
     rate: float | None
     """Requests a second that the import will make at most; None without a limit."""
 
@@ -122,6 +124,11 @@ async def find_strangers(source: Source, clerk: BackendClient, found: Survey, or
 def misfits(instance: InstanceSettings, found: Survey) -> list[str]:
     """What the instance's settings would refuse of these users."""
     faults = []
+    if not instance.native_api_enabled:
+        faults.append(
+            "The Native API is off, and nobody could be signed in from here. Enable it under Native applications in "
+            "Clerk's Dashboard."
+        )
     if not instance.email_address_enabled:
         faults.append(
             "Email addresses are off. Enable “Email” under User & authentication in Clerk's Dashboard."
@@ -153,6 +160,28 @@ def misfits(instance: InstanceSettings, found: Survey) -> list[str]:
         for required in instance.required_beyond_email_and_password
     )
     return faults
+
+
+def cautions(instance: InstanceSettings) -> list[str]:
+    """What the instance lets anybody do beside AX, or will not let AX do, though users can go over."""
+    told = []
+    if instance.open_to_anybody:
+        told.append(
+            "Anybody may sign up at Clerk itself, without an invite, and with an address of one of your users, who is "
+            "then a conflict (email_taken). Choose “Invite-only” (formerly “Restricted”) under Access mode in Clerk's "
+            "Dashboard: import and signup here go on all the same."
+        )
+    if not instance.hides_who_has_an_account:
+        told.append(
+            "Clerk tells anybody whether an address has an account. Choose strict user enumeration protection under "
+            "Protect in Clerk's Dashboard if your application hides that."
+        )
+    if instance.legal_consent_required:
+        told.append(
+            "Consent to legal terms is required of who signs up. The import goes past that, but signup here does not "
+            "ask for it: leave the switch `signup` on `legacy`, or turn it off in Clerk's Dashboard."
+        )
+    return told
 
 
 def rate_of(config: ClerkConfig, rate: float | None) -> float | None:

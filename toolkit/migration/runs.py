@@ -129,6 +129,7 @@ async def run_preflight(
                 survey=found,
                 clerk_users=clerk_users,
                 misfits=preflight.misfits(instance, found),
+                cautions=preflight.cautions(instance),
                 rate=limit,
             )
 

@@ -36,6 +36,8 @@ def show_preflight(console: Console, report: Report, environment: str) -> None:
     _show_findings(console, found.findings)
     for fault in report.misfits:
         console.print(f"[red]The Clerk instance does not fit:[/] {escape(fault)}")
+    for caution in report.cautions:
+        console.print(f"[yellow]Note:[/] {escape(caution)}")
     if report.seconds is not None:
         console.print(
             f"At {report.rate:g} requests a second the import takes about {duration(report.seconds)}.",
@@ -55,6 +57,7 @@ def preflight_json(report: Report) -> dict[str, object]:
         "clerk_users": report.clerk_users,
         **survey_json(report.survey),
         "misfits": report.misfits,
+        "cautions": report.cautions,
         "rate": report.rate,
         "seconds": report.seconds,
         "blocked": report.blocked,

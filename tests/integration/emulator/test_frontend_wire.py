@@ -106,6 +106,12 @@ async def test_what_does_not_come_from_a_native_application(api: Api) -> None:
     assert reply.refusal[:2] == (415, "unsupported_content_type")
 
 
+async def test_an_instance_that_takes_no_native_applications(device: Device) -> None:
+    device.emulator.settings(native_api=False)
+    for path in ("/v1/client", "/v1/environment"):
+        assert await device.refused("GET", path) == (400, "native_api_disabled")
+
+
 async def test_a_proxy_has_to_have_the_key(device: Device) -> None:
     device.headers = {"Clerk-Proxy-Url": "https://example.com/__clerk"}
     assert await device.refused("GET", "/v1/client") == (400, "proxy_request_missing_secret_key")

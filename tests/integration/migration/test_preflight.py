@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.integration.migration.conftest import World, with_totp
+from toolkit.clerk import NativeApiDisabled
 
 
 async def test_users_are_counted(world: World) -> None:
@@ -55,6 +58,26 @@ async def test_instance_settings_that_do_not_fit_are_named(world: World) -> None
     assert found.blocked
     told = " ".join(found.misfits)
     assert "Authenticator application" in told
+
+
+async def test_who_may_sign_up_at_clerk_itself_is_told_and_in_nobodys_way(world: World) -> None:
+    await world.add_many(1)
+    world.emulator.settings(sign_up_mode="restricted")
+    assert "Anybody may sign up" not in " ".join((await world.preflight()).cautions)
+    world.emulator.settings(sign_up_mode="public")
+    found = await world.preflight()
+    assert "Anybody may sign up" in " ".join(found.cautions)
+    assert not found.blocked
+
+
+async def test_nothing_is_imported_to_where_nobody_could_be_signed_in(world: World) -> None:
+    """The Native API is off: everybody who went over would be locked out."""
+    await world.add_many(1)
+    world.emulator.settings(native_api=False)
+    for attempt in (world.preflight, world.run):
+        with pytest.raises(NativeApiDisabled, match="Native applications"):
+            await attempt()
+    assert world.emulator.stats()["users"] == 0
 
 
 async def test_the_time_is_told_at_the_rate(world: World) -> None:

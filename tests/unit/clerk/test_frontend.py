@@ -52,10 +52,11 @@ def environment(attributes: Mapping[str, Json] | None = None) -> Json:
         "sign_in": {"second_factor": {"required": False}},
         "sign_up": {"mode": "public", "legal_consent_enabled": False, "progressive": True},
         "password_settings": {"min_length": 8, "max_length": 0, "disable_hibp": False},
+        "attack_protection": {"enumeration_protection": {"enabled": False}, "pii": {"enabled": True}},
         "social": {},
     }
     return {
-        "auth_config": {"object": "auth_config"},
+        "auth_config": {"object": "auth_config", "native_settings": {"api_enabled": True}},
         "display_config": {"application_name": "AX", "instance_environment_type": "production"},
         "user_settings": settings,
         "maintenance_mode": False,
@@ -86,7 +87,10 @@ async def test_an_instance_that_fits(recorder: Recorder) -> None:
     assert settings.authenticator_app_enabled
     assert not settings.second_factor_required
     assert settings.required_beyond_email_and_password == ()
-    assert settings.user_settings.sign_up.mode == "public"
+    assert settings.native_api_enabled
+    assert settings.open_to_anybody
+    assert not settings.hides_who_has_an_account
+    assert not settings.legal_consent_required
     assert settings.user_settings.password_settings.min_length == 8
 
 

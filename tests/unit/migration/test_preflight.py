@@ -11,15 +11,23 @@ from pydantic import TypeAdapter
 from tests.unit.migration.test_plan import ORDINARY, POLICY, WITH_TOTP
 from toolkit.clerk import InstanceSettings
 from toolkit.migration.plan import REASONS
-from toolkit.migration.preflight import Finding, Survey, misfits, survey
+from toolkit.migration.preflight import Finding, Survey, cautions, misfits, survey
 from toolkit.migration.source import SourceUser
 
 Attribute = Mapping[str, bool]
 NO_PASSWORDS: Attribute = {"enabled": False}
 
 
-def instance(*, second_factor_required: bool = False, **changes: Attribute) -> InstanceSettings:
-    """An instance that fits, after these changes of attributes."""
+def instance(
+    *,
+    second_factor_required: bool = False,
+    native_api: bool = True,
+    sign_up_mode: str = "restricted",
+    legal_consent: bool = False,
+    enumeration_protection: bool = True,
+    **changes: Attribute,
+) -> InstanceSettings:
+    """An instance that fits and needs no caution, after these changes of settings and attributes."""
     on = {"enabled": True, "required": False, "used_for_first_factor": False, "used_for_second_factor": False}
     attributes: dict[str, Attribute] = {
         "email_address": {**on, "required": True, "used_for_first_factor": True},
@@ -32,11 +40,13 @@ def instance(*, second_factor_required: bool = False, **changes: Attribute) -> I
         attributes[name] = {**attributes.get(name, on), **change}
     return TypeAdapter(InstanceSettings).validate_python(
         {
+            "auth_config": {"native_settings": {"api_enabled": native_api}},
             "user_settings": {
                 "attributes": attributes,
                 "sign_in": {"second_factor": {"required": second_factor_required}},
-                "sign_up": {"mode": "public", "legal_consent_enabled": False},
+                "sign_up": {"mode": sign_up_mode, "legal_consent_enabled": legal_consent},
                 "password_settings": {"min_length": 8, "max_length": 0},
+                "attack_protection": {"enumeration_protection": {"enabled": enumeration_protection}},
             },
             "display_config": {"application_name": "AX", "instance_environment_type": "production"},
         }
@@ -58,6 +68,7 @@ def test_an_instance_that_fits_has_no_misfits() -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
+        (instance(native_api=False), "The Native API is off"),
         (instance(email_address={"enabled": False}), "Email addresses are off."),
         (
             instance(email_address={"used_for_first_factor": False}),
@@ -100,6 +111,28 @@ def test_authenticator_applications_are_missed_by_those_who_have_one() -> None:
         off, replace(USERS, second_factor=0, findings=[*held, Finding("9", REASONS["disabled"])])
     )
     assert said.startswith("Authenticator applications are off, and 3 users have one.")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (instance(sign_up_mode="public"), "Anybody may sign up at Clerk itself"),
+        (instance(enumeration_protection=False), "Clerk tells anybody whether an address has an account."),
+        (instance(legal_consent=True), "Consent to legal terms is required of who signs up."),
+    ],
+)
+def test_what_an_operator_should_know_is_told_once_with_its_remedy(
+    settings: InstanceSettings, told: str
+) -> None:
+    [said] = cautions(settings)
+    assert said.startswith(told)
+    assert "Dashboard" in said
+    assert misfits(settings, USERS) == []
+
+
+@pytest.mark.parametrize("mode", ["restricted", "waitlist"])
+def test_an_instance_that_keeps_people_out_needs_no_caution(mode: str) -> None:
+    assert cautions(instance(sign_up_mode=mode)) == []
 
 
 async def test_a_survey_ends_at_the_limit_of_users_that_would_go_over() -> None:

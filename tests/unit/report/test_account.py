@@ -57,6 +57,7 @@ BLOCKED = Report(
     survey=surveyed(),
     clerk_users=2001,
     misfits=["Passwords are off. Enable “Password” in Clerk's Dashboard."],
+    cautions=["Anybody may sign up at Clerk itself."],
     rate=0.1,
 )
 
@@ -86,6 +87,7 @@ def test_preflight_counts_the_users() -> None:
 def test_preflight_says_what_is_in_the_way_and_what_to_do() -> None:
     told = preflight(BLOCKED)
     assert "The Clerk instance does not fit: Passwords are off. Enable “Password”" in told
+    assert "Note: Anybody may sign up at Clerk itself." in told
     assert "103 email_invalid (refused) The email address is not valid. To do: correct the address." in told
     assert "1 second_factor_undecryptable (held) The TOTP secret does not open with AX_TOTP_KEY" in told
     assert "held-1" in told
@@ -100,9 +102,9 @@ def test_a_long_list_is_cut_off_with_the_number_left_out() -> None:
 
 
 def test_preflight_names_the_next_command_when_nothing_is_in_the_way() -> None:
-    told = preflight(Report(Count(1, 0), clean(), clerk_users=0, misfits=[], rate=None))
+    told = preflight(Report(Count(1, 0), clean(), clerk_users=0, misfits=[], cautions=[], rate=None))
     assert "Nothing is in the way. Next: python -m toolkit import --env sandbox" in told
-    for absent in ("Not everybody", "does not fit", "Not carried over", "requests a second"):
+    for absent in ("Not everybody", "does not fit", "Note:", "Not carried over", "requests a second"):
         assert absent not in told
 
 
@@ -121,6 +123,7 @@ def test_preflight_for_programs_has_every_finding() -> None:
         "second_factor": 1,
         "disabled": 1,
         "misfits": BLOCKED.misfits,
+        "cautions": BLOCKED.cautions,
         "rate": 0.1,
         "seconds": pytest.approx(30),
         "blocked": True,

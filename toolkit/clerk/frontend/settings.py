@@ -59,6 +59,20 @@ class PasswordSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EnumerationProtection:
+    """Whether the instance hides who has an account ("strict" in the Dashboard)."""
+
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttackProtection:
+    """What the instance does against attackers."""
+
+    enumeration_protection: EnumerationProtection
+
+
+@dataclass(frozen=True, slots=True)
 class UserSettings:
     """What users have and how they get in."""
 
@@ -66,6 +80,21 @@ class UserSettings:
     sign_in: SignIn
     sign_up: SignUp
     password_settings: PasswordSettings
+    attack_protection: AttackProtection
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSettings:
+    """Whether native applications are served, as which this client asks."""
+
+    api_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    """How devices are served."""
+
+    native_settings: NativeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +109,7 @@ class DisplayConfig:
 class InstanceSettings:
     """The settings of an instance, in Clerk's words, and what an import must know of them."""
 
+    auth_config: AuthConfig
     user_settings: UserSettings
     display_config: DisplayConfig
 
@@ -107,6 +137,26 @@ class InstanceSettings:
     def second_factor_required(self) -> bool:
         """Everybody must have a second factor."""
         return self.user_settings.sign_in.second_factor.required
+
+    @property
+    def native_api_enabled(self) -> bool:
+        """Native applications, and this client, may sign people in."""
+        return self.auth_config.native_settings.api_enabled
+
+    @property
+    def open_to_anybody(self) -> bool:
+        """Whoever likes may sign up at Clerk itself."""
+        return self.user_settings.sign_up.mode == "public"
+
+    @property
+    def legal_consent_required(self) -> bool:
+        """A user who signs up must accept terms."""
+        return self.user_settings.sign_up.legal_consent_enabled
+
+    @property
+    def hides_who_has_an_account(self) -> bool:
+        """A sign-in for an unknown address is answered like one with a wrong password."""
+        return self.user_settings.attack_protection.enumeration_protection.enabled
 
     @property
     def required_beyond_email_and_password(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The instance's settings, as the Frontend API tells them to anybody."""
 
+from toolkit.sandbox.clerk.frontend.visit import is_native
 from toolkit.sandbox.clerk.instance import Answer, Call, Instance
 from toolkit.sandbox.clerk.settings import Settings
 
@@ -30,6 +31,7 @@ _SOCIAL = (
 
 async def get_environment(instance: Instance, call: Call) -> Answer:
     """GET /v1/environment."""
+    is_native(instance, call)
     settings = instance.settings
     return Answer(
         {
@@ -92,7 +94,7 @@ def _auth_config(instance: Instance, settings: Settings) -> dict[str, object]:
         "reverification": True,
         "native_settings": {
             "object": "native_settings",
-            "api_enabled": True,
+            "api_enabled": settings.native_api,
             "trusted_device_sign_in_enabled": False,
             "trusted_device_enrollment_prompt_after_sign_in_enabled": False,
             "trusted_device_enrollment_prompt_after_sign_up_enabled": False,
@@ -167,7 +169,7 @@ def _user_settings(settings: Settings) -> dict[str, object]:
             "captcha_widget_type": "smart",
             "custom_action_required": False,
             "progressive": True,
-            "mode": "public",
+            "mode": settings.sign_up_mode,
             "legal_consent_enabled": False,
         },
         "restrictions": {

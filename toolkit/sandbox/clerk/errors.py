@@ -513,6 +513,16 @@ def ticket_revoked() -> Refusal:
     )
 
 
+def native_api_disabled() -> Refusal:
+    """A native application asks, and the instance takes none."""
+    return Refusal(
+        400,
+        "native_api_disabled",
+        "Native API disabled",
+        "The Native API is disabled for this instance. Visit the Clerk Dashboard to enable it.",
+    )
+
+
 def proxy_key_missing() -> Refusal:
     """A proxy's request comes without the secret key."""
     return Refusal(

@@ -34,6 +34,10 @@ class Settings(BaseModel):
     backup_code: bool = True
     username: bool = False
     phone_number: bool = False
+    native_api: bool = True
+    """Native applications are served (Native applications in the Dashboard)."""
+    sign_up_mode: Literal["public", "restricted", "waitlist"] = "restricted"
+    """Who may sign up at Clerk itself, as the Frontend API tells it; it serves no sign-ups here."""
     client_trust: bool = False
     """A password alone is not enough on a device that the user never signed in on: an emailed code is asked for."""
     single_session_mode: bool = True

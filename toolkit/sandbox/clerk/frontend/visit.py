@@ -142,13 +142,21 @@ def _forget_old(visits: dict[tuple[str, str], list[float]], since: float) -> Non
         del visits[oldest]
 
 
+def is_native(instance: Instance, call: Call) -> bool:
+    """Whether a native application asks. Raises Refusal when the instance takes none."""
+    native = dict(call.query).get("_is_native") in ("1", "true")
+    if native and not instance.settings.native_api:
+        raise errors.native_api_disabled()
+    return native
+
+
 def _receive(instance: Instance, call: Call) -> Visit:
     """Raises Refusal for what is no request of a native application, or of a proxy without the key."""
     _check_proxy(instance, call)
     if call.body and not call.headers.get("Content-Type", "").startswith(FORM):
         raise errors.content_type_unsupported(call.headers.get("Content-Type", ""), FORM)
     form = dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
-    native = dict(call.query).get("_is_native") in ("1", "true")
+    native = is_native(instance, call)
     if not native and instance.environment_type == "development":
         raise errors.browser_unauthenticated()
     return Visit(instance, call, _find_client(instance, call) if native else None, form)
