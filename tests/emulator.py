@@ -19,7 +19,7 @@ class Emulator:
     def __init__(self, traffic: Path, *arguments: str) -> None:
         self._traffic = traffic
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "toolkit.sandbox.clerk", *arguments],
+            [sys.executable, "-m", "toolkit.sandbox.emulator", *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,

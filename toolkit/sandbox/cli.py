@@ -11,8 +11,8 @@ import click
 
 from toolkit.sandbox import lifecycle, state
 from toolkit.sandbox import seed as seeding
-from toolkit.sandbox.clerk.cli import clerk
 from toolkit.sandbox.demo import demo
+from toolkit.sandbox.emulator.cli import clerk
 from toolkit.sandbox.people import FEWEST_WITH_BROKEN
 
 PORT = click.IntRange(min=1, max=65535)

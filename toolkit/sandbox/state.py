@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT
-from toolkit.sandbox.emulator import Emulator
+from toolkit.sandbox.emulator.process import Emulator
 from toolkit.sandbox.postgres import Postgres
 
 LOCK_SECONDS = 120

@@ -18,9 +18,9 @@ from click.testing import CliRunner
 
 from tests.emulator import Emulator
 from toolkit.paths import ROOT
-from toolkit.sandbox.clerk.cli import Latency, clerk
+from toolkit.sandbox.emulator.cli import Latency, clerk
 
-COMMAND = [sys.executable, "-m", "toolkit.sandbox.clerk"]
+COMMAND = [sys.executable, "-m", "toolkit.sandbox.emulator"]
 
 
 def refused(*arguments: str) -> tuple[int, str]:

@@ -93,7 +93,7 @@ async def test_the_traffic_holds_no_secret(api: Api, emulator: Emulator) -> None
 def test_a_key_of_ones_own_is_not_told(tmp_path: Path) -> None:
     """Invariant 8: what it prints ends in the sandbox's log."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "toolkit.sandbox.clerk", "--secret-key", "sk_test_of_ones_own"],
+        [sys.executable, "-m", "toolkit.sandbox.emulator", "--secret-key", "sk_test_of_ones_own"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -15,7 +15,7 @@ import pytest
 from tests.integration.sandbox.conftest import kill, query, toolkit, toolkit_here
 from toolkit.errors import UsageError
 from toolkit.sandbox import lifecycle, state
-from toolkit.sandbox.emulator import EmulatorFailed
+from toolkit.sandbox.emulator.process import EmulatorFailed
 from toolkit.sandbox.processes import PortInUse
 from toolkit.sandbox.state import FolderUnusable, Sandbox, SandboxBusy, SandboxStopped
 

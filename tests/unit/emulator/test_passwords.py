@@ -8,8 +8,8 @@ from argon2.low_level import Type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.sandbox.clerk import passwords
-from toolkit.sandbox.clerk.errors import Refusal
+from toolkit.sandbox.emulator import passwords
+from toolkit.sandbox.emulator.errors import Refusal
 
 HASHERS = {"argon2id": Type.ID, "argon2i": Type.I}
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from toolkit.sandbox.clerk.traffic import Exchange
+from toolkit.sandbox.emulator.traffic import Exchange
 
 
 @pytest.mark.parametrize(

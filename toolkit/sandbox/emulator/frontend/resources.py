@@ -1,0 +1,172 @@
+"""How clients, sign-ins and sessions look in answers."""
+
+from toolkit.sandbox.emulator import errors
+from toolkit.sandbox.emulator.frontend.visit import Record, Visit
+from toolkit.sandbox.emulator.resources import show_user
+from toolkit.sandbox.emulator.sessions import status_of
+from toolkit.sandbox.emulator.store import Email, User, now_ms
+
+CODES = ("email_code", "reset_password_email_code")
+"""Strategies that send a code by email."""
+_TOKEN_SECONDS = 60
+_PRIVATE = ("private_metadata",)
+
+
+def show_client(visit: Visit) -> object:
+    """The client as Clerk gives it; null when there is none."""
+    client = visit.client
+    if client is None:
+        return None
+    return {
+        "object": "client",
+        "id": client.id,
+        "sessions": [show_session(visit, session) for session in visit.sessions()],
+        "sign_in": show_sign_in(visit, client.sign_in),
+        "sign_up": None,
+        "last_active_session_id": client.last_active_session_id,
+        "last_authentication_strategy": client.last_strategy,
+        "cookie_expires_at": None,
+        "captcha_bypass": False,
+        "created_at": client.created_at,
+        "updated_at": client.updated_at,
+    }
+
+
+def show_session(visit: Visit, session: Record) -> Record:
+    """A session as Clerk gives it, with its user and a token."""
+    user = visit.instance.store.get(str(session["user_id"]))
+    if user is None:
+        raise errors.signed_out()
+    verified = session.get("verified_at")
+    moments: list[int | None] = (
+        verified if isinstance(verified, list) else [int(str(session["created_at"])), None]
+    )
+    now = now_ms()
+    return {
+        **show_session_base(visit, session),
+        "last_active_organization_id": None,
+        "user": show_frontend_user(visit, user),
+        "public_user_data": {
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+            "has_image": False,
+            "identifier": user.primary_email.email_address
+            if user.primary_email
+            else str(user.username or user.id),
+            "user_id": user.id,
+        },
+        "factor_verification_age": [-1 if moment is None else (now - moment) // 60_000 for moment in moments],
+        "created_at": session["created_at"],
+        "updated_at": session["updated_at"],
+    }
+
+
+def show_session_base(visit: Visit, session: Record) -> Record:
+    """What every form of a session has."""
+    return {
+        "id": session["id"],
+        "object": "session",
+        "status": status_of(session),
+        "expire_at": session["expire_at"],
+        "abandon_at": session["abandon_at"],
+        "last_active_at": session["last_active_at"],
+        "last_active_token": {"object": "token", "jwt": session_token(visit, session)},
+        "actor": None,
+    }
+
+
+def show_frontend_user(visit: Visit, user: User) -> Record:
+    """A user, as they see themselves."""
+    shown = {
+        name: value
+        for name, value in show_user(user, visit.instance.settings).items()
+        if name not in _PRIVATE
+    }
+    if shown["create_organizations_limit"] is None:
+        del shown["create_organizations_limit"]
+    return shown
+
+
+def session_token(visit: Visit, session: Record) -> str:
+    """A token that lives for a minute."""
+    now = now_ms() // 1000
+    return visit.instance.signing_key.sign(
+        {"sub": session["user_id"], "sid": session["id"], "iat": now, "nbf": now, "exp": now + _TOKEN_SECONDS}
+    )
+
+
+def show_sign_in(visit: Visit, sign_in: Record | None) -> Record | None:
+    """A sign-in as Clerk gives it."""
+    if sign_in is None:
+        return None
+    user = visit.instance.store.get(str(sign_in["user_id"])) if sign_in["user_id"] else None
+    waiting = sign_in["status"] in ("needs_second_factor", "needs_client_trust")
+    return {
+        "object": "sign_in_attempt",
+        "id": sign_in["id"],
+        "status": sign_in["status"],
+        "supported_identifiers": ["email_address"],
+        "supported_first_factors": None if user is None else first_factors(user),
+        "supported_second_factors": second_factors(user, str(sign_in["status"]))
+        if user and waiting
+        else None,
+        "first_factor_verification": sign_in["first"],
+        "second_factor_verification": sign_in["second"],
+        "identifier": sign_in["identifier"],
+        "user_data": None
+        if user is None
+        else {"first_name": user.first_name, "last_name": user.last_name, "has_image": False},
+        "created_session_id": sign_in["created_session_id"],
+        "abandon_at": sign_in["abandon_at"],
+        "client_trust_state": sign_in["client_trust_state"],
+    }
+
+
+def first_factors(user: User) -> list[Record]:
+    """How the user may begin."""
+    factors: list[Record] = []
+    if user.password_digest is not None:
+        factors.append({"strategy": "password"})
+    for email in user.emails:
+        if email.identifies:
+            factors += [_by_email(user, email, strategy) for strategy in CODES]
+    return factors
+
+
+def _by_email(user: User, email: Email, strategy: str) -> Record:
+    return {
+        "strategy": strategy,
+        "safe_identifier": mask(email.email_address),
+        "email_address_id": email.id,
+        "primary": email.id == user.primary_email_address_id,
+    }
+
+
+def second_factors(user: User, status: str) -> list[Record]:
+    """How the user may go on, in a sign-in of that status."""
+    if status == "needs_client_trust":
+        return [_by_email(user, email, "email_code") for email in user.emails if email.identifies]
+    factors: list[Record] = []
+    if user.totp_secret is not None:
+        factors.append(
+            {"strategy": "totp", "default": not any(phone.default_second_factor for phone in user.phones)}
+        )
+    factors += [
+        {
+            "strategy": "phone_code",
+            "safe_identifier": f"{phone.phone_number[:2]}*******{phone.phone_number[-2:]}",
+            "phone_number_id": phone.id,
+            "default": phone.default_second_factor,
+        }
+        for phone in user.phones
+        if phone.is_second_factor
+    ]
+    if user.backup_codes:
+        factors.append({"strategy": "backup_code"})
+    return factors
+
+
+def mask(address: str) -> str:
+    """An address as Clerk masks it: the first letter, and the domain."""
+    local, _, domain = address.partition("@")
+    return f"{local[:1]}****@{domain}"
