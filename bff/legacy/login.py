@@ -11,8 +11,8 @@ from bff.legacy import argon2_pool
 from bff.legacy.argon2_pool import Argon2Pool
 from bff.login.account import Account
 from bff.problems import Problem
-from toolkit.migration import totp
-from toolkit.migration.totp import TotpUnfit
+from toolkit import totp
+from toolkit.totp import TotpUnfit
 
 WAITING_PER_SLOT = 50
 """Verifications that may wait for each slot; more are refused, as they would not be answered in time."""

@@ -9,7 +9,8 @@ from typing import Literal
 
 from email_validator import EmailNotValidError, validate_email
 
-from toolkit.migration import digests, totp
+from toolkit import totp
+from toolkit.migration import digests
 from toolkit.migration.source import SourceUser
 
 

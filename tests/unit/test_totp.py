@@ -3,7 +3,7 @@
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from toolkit.migration import totp
+from toolkit import totp
 
 KEY, NONCE = b"k" * 32, b"n" * 12
 
