@@ -29,9 +29,9 @@ from toolkit.migration.importer import Stop
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import State
 from toolkit.migration.runs import Begun, Selection
-from toolkit.report import account
-from toolkit.report.progress import Meter, View, view
 from toolkit.sandbox.cli import sandbox
+from toolkit.terminal import summaries
+from toolkit.terminal.progress import Meter, View, view
 
 T = TypeVar("T")
 Command = Callable[..., None]
@@ -238,9 +238,9 @@ def preflight(environment: Environment, rate: float | None, as_json: bool, **sel
             )
         )
     if as_json:
-        _print_json(account.preflight_json(report))
+        _print_json(summaries.preflight_json(report))
     else:
-        account.show_preflight(Console(), report, environment.name)
+        summaries.show_preflight(Console(), report, environment.name)
     sys.exit(1 if report.blocked else 0)
 
 
@@ -280,7 +280,7 @@ def import_(
     counts = {**ended.tally.as_json(), "users": ended.tally.users, "needs_person": ended.tally.needs_person}
     progress.event("ended", {"run": ended.run_id, "outcome": ended.outcome, **counts})
     if not as_json:
-        account.show_import(Console(), ended, environment.name)
+        summaries.show_import(Console(), ended, environment.name)
     if ended.outcome == "interrupted":
         sys.exit(INTERRUPTED)
     sys.exit(1 if ended.tally.needs_person or ended.leftovers else 0)
@@ -350,9 +350,9 @@ def _soft_stop(stop: Stop, progress: View) -> Iterator[None]:
 def _dry_run(environment: Environment, selection: Selection, as_json: bool) -> NoReturn:
     found = run(runs.run_dry(environment, selection))
     if as_json:
-        _print_json(account.survey_json(found))
+        _print_json(summaries.survey_json(found))
     else:
-        account.show_dry_run(Console(), found)
+        summaries.show_dry_run(Console(), found)
     sys.exit(1 if found.blocked else 0)
 
 
@@ -383,9 +383,9 @@ def status(environment: Environment, users: bool, as_json: bool) -> None:
         return
     found = run(runs.run_status(environment))
     if as_json:
-        _print_json(account.status_json(found, environment.name))
+        _print_json(summaries.status_json(found, environment.name))
     else:
-        account.show_status(Console(), found, environment.name)
+        summaries.show_status(Console(), found, environment.name)
 
 
 @cli.command()

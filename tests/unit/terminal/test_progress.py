@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from toolkit.report.progress import Events, Meter, describe, duration
+from toolkit.terminal.progress import Events, Meter, describe, duration
 
 
 class Clock:

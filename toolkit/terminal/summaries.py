@@ -1,4 +1,4 @@
-"""The account at the end of a command: what happened to whom, why, and what to do next."""
+"""Summaries at the end of a command: what happened to whom, why, and what to do next."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from rich.table import Table
 from toolkit.migration.plan import Reason, State, reason
 from toolkit.migration.preflight import Finding, Report, Survey
 from toolkit.migration.runs import Ended, Status
-from toolkit.report.progress import duration
+from toolkit.terminal.progress import duration
 
 ROWS = 100
 """User ids listed for one reason before the rest is only counted; --json has all."""

@@ -16,7 +16,7 @@ from toolkit.migration.plan import REASONS, State
 from toolkit.migration.preflight import Report, Survey
 from toolkit.migration.runs import Ended, LastRun, Status
 from toolkit.migration.source import Count
-from toolkit.report.account import (
+from toolkit.terminal.summaries import (
     preflight_json,
     show_dry_run,
     show_import,

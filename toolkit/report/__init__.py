@@ -1,1 +1,0 @@
-"""What an operator looks at: progress while a command works, and an account of it at the end."""

@@ -1,0 +1,1 @@
+"""What an operator sees: progress while a command works, and a summary at its end."""
