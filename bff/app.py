@@ -36,9 +36,10 @@ from bff.signup.service import SignupService
 from bff.tokens import ClientTokenCipher
 from toolkit.clerk import BackendClient, ClerkConfig, ClerkNotConfigured, FrontendClient
 from toolkit.database import queries
-from toolkit.environment import Environment, SignupSettings
+from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
 from toolkit.migration.signups import Sagas
+from toolkit.playbook.bff import SignupSettings
 
 BODY_BYTES = 16 * 1024
 TIDY_SECONDS = 600.0

@@ -7,7 +7,7 @@ from bff.addresses import Address, limited_network
 from bff.database import Database
 from bff.problems import Problem
 from toolkit.database import queries
-from toolkit.environment import Limit
+from toolkit.playbook.limits import Limit
 
 
 def by_address(what: str, address: Address | None, limit: Limit) -> dict[str, Limit]:

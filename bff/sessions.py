@@ -14,7 +14,7 @@ import asyncpg
 from bff.addresses import Address
 from bff.tokens import ClientTokenCipher, Sealed, hash_token, new_token
 from toolkit.database import Connection, queries
-from toolkit.environment import SessionSettings
+from toolkit.playbook.bff import SessionSettings
 
 _BY_TOKEN: str = queries.session_by_token.sql
 """Asked for every request, and so without what aiosql does around it."""

@@ -24,8 +24,9 @@ from bff.outcomes import Challenged, Complete, NewPasswordNeeded, Outcome, Verif
 from bff.problems import Problem
 from bff.sessions import ClerkSession, Sessions, Standing
 from toolkit.database import Connection, queries
-from toolkit.environment import Limit, LoginSettings
 from toolkit.errors import ToolkitError
+from toolkit.playbook.bff import LoginSettings
+from toolkit.playbook.limits import Limit
 
 ROUNDS = 3
 """How often a login is begun anew because the user changed under it (is moved to Clerk just now)."""

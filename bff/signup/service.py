@@ -47,8 +47,9 @@ from toolkit.clerk import (
     VerificationFailed,
 )
 from toolkit.database import queries
-from toolkit.environment import Limit, LoginSettings, SignupSettings
 from toolkit.migration.signups import Sagas, SignedUp
+from toolkit.playbook.bff import LoginSettings, SignupSettings
+from toolkit.playbook.limits import Limit
 
 T = TypeVar("T")
 

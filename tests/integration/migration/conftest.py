@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.emulator import Emulator
 from tests.postgres import Server
 from toolkit.clerk import BackendClient, User
-from toolkit.environment import Environment, Playbook
+from toolkit.environment import Environment
 from toolkit.migration import preflight, runs
 from toolkit.migration.importer import Stop
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.runs import Ended, Selection
+from toolkit.playbook import Playbook
 
 TOTP_KEY = bytes(range(32))
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
