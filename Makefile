@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test browser check bench lock clean
+.PHONY: help demo serve test browser check format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -36,11 +36,19 @@ browser: # Debian's Chromium, for the tests of the pages
 	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "No chromium here, so the pages are not tested. Install it: apt-get install chromium"
 
-check: $(READY) ## Lint and type-check everything: ruff, mypy --strict, squawk
+check: $(READY) ## Lint and type-check everything: ruff, mypy --strict, oxlint, oxfmt, squawk
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/oxlint bff/gui/static
+	@$(BIN)/oxfmt --check bff/gui/static
 	@$(BIN)/squawk --config .squawk.toml $$(find sql -name '*.sql' -not -path 'sql/queries/*' -not -path 'sql/sources/*')
+
+format: $(READY) ## Format Python, JavaScript and CSS, and mend what the linters can
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+	@$(BIN)/oxlint --fix bff/gui/static
+	@$(BIN)/oxfmt bff/gui/static
 
 bench: $(READY) ## Measure what the tool promises about speed and memory
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

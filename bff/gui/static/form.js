@@ -127,6 +127,7 @@ export function unavailable(panel, answer, automatic, again) {
     text.textContent = automatic ? `Trying again in ${wait(left)}.` : "";
     if (automatic && left-- <= 0) go();
   };
+  // oxlint-disable-next-line prefer-add-event-listener -- it takes the place of the one from the outage before
   button.onclick = go;
   panel.hidden = false;
   panel.focus();

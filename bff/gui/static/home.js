@@ -7,7 +7,10 @@ const problem = account.querySelector(".form-error");
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 const OVER = "You are not logged in any more. Please log in again.";
-const SYSTEMS = { systems: ["iPhone", "iPad", "Android", "Windows", "Mac OS", "Linux"], browsers: ["Edg", "OPR", "Firefox", "Chrome", "Safari"] };
+const SYSTEMS = {
+  systems: ["iPhone", "iPad", "Android", "Windows", "Mac OS", "Linux"],
+  browsers: ["Edg", "OPR", "Firefox", "Chrome", "Safari"],
+};
 const NAMES = { Edg: "Edge", OPR: "Opera", "Mac OS": "macOS" };
 
 function device(agent) {
@@ -71,7 +74,9 @@ async function load() {
   document.getElementById("email").textContent = user.email + (user.email_verified ? "" : " (not verified)");
   document.getElementById("since").textContent = moment.format(new Date(session.created_at));
   document.getElementById("authentication").textContent = user.authentication === "clerk" ? "Clerk" : "AX itself";
-  document.getElementById("sessions").replaceChildren(...[...all.content.sessions].sort((a, b) => b.current - a.current).map(show));
+  document
+    .getElementById("sessions")
+    .replaceChildren(...all.content.sessions.toSorted((a, b) => b.current - a.current).map(show));
   account.hidden = false;
   account.setAttribute("aria-busy", "false");
   return undefined;

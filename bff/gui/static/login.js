@@ -5,8 +5,8 @@ import { goOn, kept, leaveIfLoggedIn } from "./ui.js";
 const form = document.getElementById("form");
 const problem = form.querySelector(".form-error");
 
-const email = kept.get("email");
-if (email) form.elements.email.value = email;
+const lastEmail = kept.get("email");
+if (lastEmail) form.elements.email.value = lastEmail;
 if (kept.get("notice")) {
   problem.textContent = kept.get("notice");
   kept.forget("notice");
@@ -20,5 +20,5 @@ bind(form, {
     goOn(content);
   },
 });
-if (email) form.elements.password.focus();
+if (lastEmail) form.elements.password.focus();
 window.addEventListener("pageshow", leaveIfLoggedIn);
