@@ -1,22 +1,75 @@
-"""The handbooks name tests and codes that there are."""
+"""What documents and code say of each other holds: cited files, invariants, tests and codes exist."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from bff.problems import KINDS
 from toolkit.paths import ROOT
 
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+FOLDERS = ("bff", "docs", "playbooks", "sql", "tests", "toolkit")
+SUFFIXES = {".css", ".html", ".js", ".md", ".py", ".sql", ".toml", ".yaml"}
+_DOCUMENT = re.compile(r"(?<![\w./-])((?:[\w.-]+/)*[\w-]+\.md)(?![\w-])")
+_INVARIANT = re.compile(r"\binvariants?\s+(\d+(?:(?:,\s*|\s+and\s+|,\s+and\s+)\d+)*)", re.IGNORECASE)
 
-def test_the_lifecycle_table_names_tests_that_there_are() -> None:
-    page = (ROOT / "docs" / "login.md").read_text(encoding="utf-8")
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """Everything that is written here, by its path."""
+    inside = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in SUFFIXES)
+    at_top = (path for path in ROOT.iterdir() if path.is_file() and path.suffix in {*SUFFIXES, ""})
+    return {
+        str(path.relative_to(ROOT)): read(path) for path in (*inside, *at_top) if "vendor" not in path.parts
+    }
+
+
+def exists(cited: str, by: str) -> bool:
+    """Whether a document exists where it is said to be: from the top, beside the one that cites it, or in docs/."""
+    return any((folder / cited).is_file() for folder in (ROOT, (ROOT / by).parent, ROOT / "docs"))
+
+
+def test_every_document_that_is_cited_exists(texts: dict[str, str]) -> None:
+    missing = {
+        (name, cited)
+        for name, text in texts.items()
+        for cited in _DOCUMENT.findall(text)
+        if not exists(cited, by=name)
+    }
+    assert missing == set()
+    assert any("docs/architecture.md" in text for text in texts.values())
+
+
+def test_every_invariant_that_is_cited_exists(texts: dict[str, str]) -> None:
+    section = read(ARCHITECTURE).partition("## Invariants")[2].partition("\n## ")[0]
+    stated = [int(number) for number in re.findall(r"^(\d+)\. \*\*", section, re.MULTILINE)]
+    cited = {
+        int(number)
+        for text in texts.values()
+        for numbers in _INVARIANT.findall(text)
+        for number in re.findall(r"\d+", numbers)
+    }
+    assert stated == list(range(1, len(stated) + 1))
+    assert len(cited) > 1
+    assert cited <= set(stated)
+
+
+def test_the_lifecycle_table_names_tests_that_exist() -> None:
+    page = read(ROOT / "docs" / "login.md")
     folder = ROOT / "tests" / "integration" / "bff"
-    written = "".join(path.read_text(encoding="utf-8") for path in folder.glob("test_*.py"))
+    written = "".join(read(path) for path in folder.glob("test_*.py"))
     named = set(re.findall(r"`(test_\w+)`", page))
     assert named
     assert [name for name in named if f"def {name}(" not in written] == []
 
 
-def test_the_codes_of_the_handbook_are_there() -> None:
-    page = (ROOT / "docs" / "login.md").read_text(encoding="utf-8")
+def test_the_codes_of_the_handbook_exist() -> None:
+    page = read(ROOT / "docs" / "login.md")
     section = page.partition("## What it answers")[2].partition("## What may happen")[0]
     codes = set(re.findall(r"`([a-z]+_[a-z_]+)`", section)) - {"login_counts"}
     assert codes <= set(KINDS)

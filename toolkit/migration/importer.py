@@ -1,8 +1,8 @@
 """The bulk import: everybody who is due, streamed, as fast as Clerk lets.
 
-Per user (DESIGN.md section 6): read the row → create in Clerk → write `clerk_id` back, if the row still says
-what was sent; if it changed, send it again first. It may be killed anywhere and run again (invariant 7): a row
-is due as long as it has no `clerk_id`, and a Clerk user whose answer was lost is found by its external ID.
+Per user: read the row → create in Clerk → write `clerk_id` back, if the row still says what was sent; if it changed,
+send it again first. It may be killed anywhere and run again (invariant 7): a row is due as long as it has no
+`clerk_id`, and a Clerk user whose answer was lost is found by its external ID. docs/architecture.md has the whole walk.
 """
 
 import asyncio
