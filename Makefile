@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test browser check format bench lock clean
+.PHONY: help demo serve test browser check check-python check-types check-pages check-sql format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -36,12 +36,20 @@ browser: # Debian's Chromium, for the tests of the pages
 	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "No chromium here, so the pages are not tested. Install it: apt-get install chromium"
 
-check: $(READY) ## Lint and type-check everything: ruff, mypy --strict, oxlint, oxfmt, squawk
+check: check-python check-types check-pages check-sql ## Lint and type-check everything: ruff, mypy --strict, oxlint, squawk
+
+check-python: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+check-types: $(READY)
 	@$(BIN)/mypy
+
+check-pages: $(READY)
 	@$(BIN)/oxlint bff/gui/static
 	@$(BIN)/oxfmt --check bff/gui/static
+
+check-sql: $(READY)
 	@$(BIN)/squawk --config .squawk.toml $$(find sql -name '*.sql' -not -path 'sql/queries/*' -not -path 'sql/sources/*')
 
 format: $(READY) ## Format Python, JavaScript and CSS, and mend what the linters can
