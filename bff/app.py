@@ -38,8 +38,8 @@ from toolkit.clerk import BackendClient, ClerkConfig, ClerkNotConfigured, Fronte
 from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
-from toolkit.migration.signups import Sagas
 from toolkit.playbook.bff import SignupSettings
+from toolkit.sweep.signups import Sagas
 
 BODY_BYTES = 16 * 1024
 TIDY_SECONDS = 600.0

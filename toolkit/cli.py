@@ -24,12 +24,13 @@ from toolkit import schema, switches
 from toolkit.database import address
 from toolkit.environment import Environment, load_environment
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.migration import runs, signups
+from toolkit.migration import runs
 from toolkit.migration.importer import Stop
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import State
 from toolkit.migration.runs import Begun, Selection
 from toolkit.sandbox.cli import sandbox
+from toolkit.sweep import signups
 from toolkit.terminal import summaries
 from toolkit.terminal.progress import Meter, View, view
 

@@ -18,7 +18,7 @@ from toolkit.clerk import (
     User,
     VerificationFailed,
 )
-from toolkit.migration.signups import delete, same_address, was_added_to
+from toolkit.sweep.signups import delete, same_address, was_added_to
 
 TICKET_SECONDS = 60
 

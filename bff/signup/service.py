@@ -1,7 +1,7 @@
 """What happens at a signup.
 
 The switch `signup` decides who keeps the new password: Clerk or AX. With Clerk it is a saga, whose steps are written
-down as they are done (clerk_migration.signup_sagas); `toolkit.migration.signups` ends those that do not end here.
+down as they are done (clerk_migration.signup_sagas); `toolkit.sweep.signups` ends those that do not end here.
 
 Whether an address has an account already is told to its owner, by mail, and to nobody else: the signup then leads
 nowhere and looks as if it did, from its answers to the use of the invite, which comes back when it is over.
@@ -47,9 +47,9 @@ from toolkit.clerk import (
     VerificationFailed,
 )
 from toolkit.database import queries
-from toolkit.migration.signups import Sagas, SignedUp
 from toolkit.playbook.bff import LoginSettings, SignupSettings
 from toolkit.playbook.limits import Limit
+from toolkit.sweep.signups import Sagas, SignedUp
 
 T = TypeVar("T")
 

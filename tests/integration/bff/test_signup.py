@@ -11,7 +11,7 @@ import pytest
 from tests.integration.bff.conftest import INVITE, PASSWORD, SECRET, Bff, World
 from toolkit.clerk import BackendClient, ClerkConfig, ClerkUnavailable, FrontendClient, User
 from toolkit.database import pool
-from toolkit.migration.signups import Sagas, Swept
+from toolkit.sweep.signups import Sagas, Swept
 
 NEW = "new@example.com"
 NOTHING = timedelta(0)

@@ -1,0 +1,1 @@
+"""Ends what was begun and left, by hand and in the BFF: signups whose process died, and those never verified."""
