@@ -34,9 +34,9 @@ from toolkit.clerk.resources import (
 from toolkit.clerk.transport import DEADLINE, Transport
 
 PAGE = 500
-"""The largest page that Clerk gives."""
+"""Users on a page; Clerk gives no larger ones."""
 MOST_FILTERS = 100
-"""External IDs or addresses in one request."""
+"""External IDs or addresses that Clerk takes in one request."""
 
 EmailStatus = Literal["verified", "reserved"]
 SessionStatus = Literal["abandoned", "active", "ended", "expired", "removed", "replaced", "revoked"]
@@ -81,7 +81,7 @@ class BackendClient:
         await self._transport.__aexit__()
 
     async def ready(self) -> None:
-        """Wait until a further call would soon be sent; for callers that have many to make."""
+        """Wait until another call would be sent soon. For bulk work, so that calls don't pile up in memory."""
         await self._transport.ready()
 
     # Users
@@ -256,7 +256,7 @@ class BackendClient:
         public_metadata: Mapping[str, object] | None = None,
         private_metadata: Mapping[str, object] | None = None,
     ) -> User:
-        """Merge into a user's metadata, deeply; a None in it removes a key. Raises ResourceNotFound."""
+        """Merge into a user's metadata, level by level; a None removes its key. Raises ResourceNotFound."""
         body = _sent(public_metadata=public_metadata, private_metadata=private_metadata)
         return await self._transport.request(
             "PATCH", "/users/{user_id}/metadata", USER, ids={"user_id": user_id}, body=body
@@ -300,7 +300,7 @@ class BackendClient:
     async def verify_totp(self, user_id: str, code: str) -> bool:
         """Whether it is a code of the user's authenticator, or a backup code, which is used up by it.
 
-        Raises ResourceNotFound, or ClerkApiError `totp_disabled` for a user without.
+        Raises ResourceNotFound, or StrategyInvalid for a user who has neither.
         """
         try:
             answer = await self._transport.request(

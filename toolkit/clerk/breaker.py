@@ -1,4 +1,4 @@
-"""A circuit breaker: an API that is out is left alone for a while, and everybody told so at once."""
+"""A circuit breaker: while an API is out it is not asked, and callers are told so at once instead of waiting."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -8,7 +8,7 @@ from typing import Literal
 from toolkit.clerk.errors import ClerkAnswerUnexpected, ClerkCircuitOpen, ClerkUnavailable
 
 FAILURES = 5
-"""Outages in a row that open it."""
+"""Outages in a row after which it opens."""
 OPEN_SECONDS = 5.0
 """Time until one call may try again."""
 
@@ -16,12 +16,14 @@ State = Literal["closed", "open", "half_open"]
 
 
 class CircuitBreaker:
-    """Opens after FAILURES outages (ClerkUnavailable) in a row; after OPEN_SECONDS one call probes, and its answer
-    closes it. What Clerk refuses is an answer. A call that is cancelled says nothing, and gives its probe back; nor does
-    an answer that is not Clerk's (ClerkAnswerUnexpected): nobody waited for it, and it may be about one user, or what a
-    firewall thinks of one password, for which not everybody is to be refused.
+    """Opens after FAILURES outages (ClerkUnavailable) in a row. After OPEN_SECONDS one call may probe; an answer closes
+    it, a refusal too.
 
-    `clock` tells seconds that only go forward.
+    Two things count neither way. A call that is cancelled: the next one may probe in its place. And an answer that isn't
+    Clerk's (ClerkAnswerUnexpected): it came in time, and may concern one user only, say a firewall that takes offence at
+    one password. Everybody else must not be refused for that.
+
+    `clock` gives seconds that never go back.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +41,7 @@ class CircuitBreaker:
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[None]:
-        """Around a call. Raises ClerkCircuitOpen when there is to be none now."""
+        """Put this around a call. Raises ClerkCircuitOpen when Clerk is not to be asked now."""
         probe = self._admit()
         try:
             yield

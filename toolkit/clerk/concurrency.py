@@ -1,4 +1,4 @@
-"""How many requests may be in flight."""
+"""How many requests may be in flight at once."""
 
 import asyncio
 import math

@@ -179,11 +179,11 @@ class IdentifierNotFound(ClerkApiError):
 
 
 class StrategyInvalid(ClerkApiError):
-    """The user, or the sign-in as it is, cannot go this way (for example: has no password)."""
+    """This strategy is not open to the user, or not at this point of the sign-in (a user without a password, say)."""
 
 
 class SignInOver(ClerkApiError):
-    """The sign-in is not where this can be done: it is complete, or was abandoned."""
+    """The sign-in can't be gone on with: it is complete, or was abandoned."""
 
 
 class SessionExists(ClerkApiError):

@@ -7,8 +7,8 @@ from collections import deque
 WINDOW = 10.0
 """Seconds over which Clerk counts requests (https://clerk.com/docs/guides/how-clerk-works/system-limits)."""
 FILL = 0.993
-"""Part of the limit that is used. The rest is for the network, which delays requests unevenly, so that Clerk may
-see more of them in ten seconds than were started in any; and for making up for stalls."""
+"""Part of the limit that is used. The rest is room for the network, which delays requests unevenly, so that Clerk may
+see more of them within ten seconds than were started within any; and for making up for stalls."""
 TICK = 0.001
 """Seconds of the shortest sleep: uvloop's timers know whole milliseconds, a shorter one would spin."""
 LATE = 0.005
@@ -16,13 +16,13 @@ LATE = 0.005
 CATCH_UP = 1.25
 """Factor on the pace while behind schedule, after a pause or a stall of the process."""
 LAG = 2.0
-"""Seconds behind schedule that are made up for; what is more is given up."""
+"""Seconds behind schedule that are made up for at most; the rest is lost."""
 NOISE = 0.02
 """Part of the requests in a window that may be refused before that is taken for more than uneven delays."""
 LEAST_NOISE = 3
 """Refusals in a window that are always taken for noise."""
 CUT = 0.9
-"""Factor on the pace when more is refused: somebody else uses the limit, too."""
+"""Factor on the pace when more are refused: something else is using the limit, too."""
 RECOVERY = 0.01
 """Part of the limit that the pace regains in a window."""
 LEAST = 0.1
@@ -37,10 +37,10 @@ class RateLimiter:
     Starts are spaced evenly. A record of the starts within the last window keeps any window below the limit, also
     while a pause or a stall is made up for.
 
-    A refused request (429) waits as long as Clerk asks before it is sent again. Everybody else goes on as long as
-    few are refused: at this pace that is a sliding window that was full for a moment, and `Retry-After` is in whole
-    seconds, each of them a hundred users. When more are refused, everybody waits as long as Clerk asks, and
-    the pace falls, at most once in a window, to recover slowly.
+    A refused request (429) waits as long as Clerk asks before it is sent again. As long as few are refused, the others
+    go on: Clerk's window was full for a moment, and `Retry-After` is in whole seconds, in each of which a hundred users
+    could have been moved. When more are refused, all wait as long as Clerk asks, and the pace falls, at most once in a
+    window, and recovers slowly.
 
     `limit` is in requests a second, None for no limit: then a refusal pauses everybody at once. Belongs to one
     event loop, and takes the time from it. Nothing polls: waiters queue on a lock, and its holder sleeps.
@@ -70,7 +70,7 @@ class RateLimiter:
         return None if self.limit is None else self.limit * FILL * self._share
 
     async def acquire(self) -> None:
-        """Wait until the next request may start. Who comes first goes first."""
+        """Wait until the next request may start, in the order of asking."""
         now = asyncio.get_running_loop().time
         if self.limit is None:
             while (pause := self._paused_until - now()) > 0:  # noqa: ASYNC110 - a pause may be prolonged

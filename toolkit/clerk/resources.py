@@ -1,7 +1,7 @@
-"""What Clerk answers with: of each resource what this project uses, in Clerk's words.
+"""The resources that the Backend API answers with: the fields that this project uses, by Clerk's names.
 
-Times are in milliseconds since 1970, UTC, as Clerk gives them. An answer is checked and turned into these in one
-step (pydantic, from the bytes); what is not named here is skipped.
+Times are in milliseconds since 1970, UTC, as Clerk gives them. Pydantic checks an answer and makes these of it in one
+step, from the bytes; fields that are not named here are skipped.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class EmailAddress:
-    """An email address of a user. Reserved means: not proven, but usable to sign in, and nobody else can have it."""
+    """An email address of a user. A reserved one is not proven, yet signs its user in, and nobody else can have it."""
 
     id: str
     email_address: str
@@ -37,8 +37,6 @@ class EmailAddress:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A Clerk user."""
-
     id: str
     external_id: str | None
     first_name: str | None
@@ -69,8 +67,6 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A Clerk session."""
-
     id: str
     user_id: str
     client_id: str
@@ -83,7 +79,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SignInToken:
-    """A token with which its user signs in once. `token` is there only in the answer to its creation."""
+    """A token with which its user signs in once. Only the answer to its creation has the `token` itself."""
 
     id: str
     user_id: str
@@ -103,30 +99,24 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class DeletedObject:
-    """What was deleted."""
-
     deleted: bool
     id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TotalCount:
-    """How many there are."""
-
     total_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class UserId:
-    """The user whose second factors were removed."""
+    """Clerk's answer when second factors were removed."""
 
     user_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The password, or the code, was right."""
-
     verified: bool
 
 

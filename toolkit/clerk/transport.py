@@ -1,12 +1,12 @@
-"""Requests to Clerk, and what happens when they do not go well.
+"""HTTP requests to Clerk: sent, repeated where that is safe, and turned into answers or errors.
 
-A call waits for room in flight, then for its turn under the rate limit, and is sent. What is safe to send again is:
-429 and a connection that could not be made always, the rest (5xx, a broken connection, no answer in time) when the
-call is idempotent. Between attempts it waits as long as Clerk asks, or longer each time, with jitter, at most as
-often and as long as the constants below say.
+A call waits for room in flight, then for its turn under the rate limit, and is sent. After a 429, or when no
+connection could be made, it is always safe to send it again; after a 5xx, a broken connection or no answer in time only
+if the call is idempotent. Between attempts it waits as long as Clerk asks, or else longer each time, with jitter; the
+constants below say how often and how long at most.
 
-Nothing secret is logged or kept in an exception: of a request the method, the path without its ids, and of the answer
-the status, the time it took and Clerk's trace id.
+Nothing secret is logged or kept in an exception. The log has a request's method and its path without the ids, the
+answer's status, the time it took and Clerk's trace id.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ CONNECT = 5.0
 ATTEMPTS = 7
 ATTEMPTS_WHILE_SOMEBODY_WAITS = 2
 ATTEMPTS_BEFORE_FIRST_ANSWER = 3
-"""As long as nothing was ever answered the address is probably wrong: no use in waiting long."""
+"""As long as nothing was ever answered, the address is probably wrong, and waiting is no use."""
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds that Clerk is believed to want to be left alone at most."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0
@@ -64,11 +64,11 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0
 DEFAULT_RETRY_AFTER = 1.0
 """Seconds to wait after a 429 that does not say how long."""
 AHEAD = 16
-"""Calls that may wait to be sent before `ready` holds further ones back,"""
+"""Calls that may wait to be sent before `ready` holds back further ones."""
 AHEAD_SECONDS = 0.5
-"""and as many at most as are sent in this time: who waits for what is in flight waits for these, too."""
+"""Nor may more wait than are sent within this time, since a stop has to wait for them as well."""
 DNS_CACHE = 300
-"""Seconds."""
+"""Seconds that an address of Clerk's is remembered."""
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = Sequence[tuple[str, str]]
@@ -100,9 +100,9 @@ class Transport:
     `url` is the API's address without `/v1`, `variable` the name of the setting that it comes from, for
     messages; `headers` go with every request; `secrets` are what no error may repeat; `deadline` is in seconds.
 
-    With a limiter and room in flight it is for bulk work: patient, as it has many calls to make and time. Without, it is
-    for somebody who waits: a call is sent at once, once more at most and only if it cannot have taken effect or may be
-    repeated, and a 429, which is that person's, is told and not waited for.
+    With a limiter and room in flight it is for bulk work, which is patient. Without them it is for a person who waits:
+    a call is sent at once, and once more at most, if that is safe. A 429 is then about that person, so it is raised and
+    not waited for.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class Transport:
     async def ready(self) -> None:
         """Wait until few calls wait to be sent.
 
-        A caller that awaits this before each call has no more of them pending than are in flight, and a few.
+        A caller that awaits this before each call never has many more pending than are in flight.
         """
         await asyncio.sleep(0)  # calls that were begun just now get in line first
         rate = self.limiter.rate if self.limiter is not None else None
@@ -214,7 +214,7 @@ class Transport:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Room in flight, and the call's turn under the rate limit."""
+        """Hold room in flight, once it is the call's turn under the rate limit."""
         async with AsyncExitStack() as held:
             self._waiting += 1
             try:

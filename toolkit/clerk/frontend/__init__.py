@@ -1,4 +1,4 @@
-"""Clerk's Frontend API: what the instance is like, and what its users do."""
+"""Clerk's Frontend API: an instance's settings, and signing its users in."""
 
 from toolkit.clerk.frontend.client import Device, FrontendClient
 from toolkit.clerk.frontend.resources import (

@@ -71,7 +71,6 @@ class FrontendClient:
         await self._transport.__aexit__()
 
     async def environment(self) -> InstanceSettings:
-        """The instance's settings."""
         async with self.breaker.call():
             return await self._transport.request("GET", "/environment", INSTANCE_SETTINGS, query=[_NATIVE])
 
@@ -88,7 +87,12 @@ class FrontendClient:
 
 
 class Device:
-    """One end user's device: a client, in Clerk's words. `client_token` is the newest after each call."""
+    """One end user's device: a client, in Clerk's words. `client_token` is the newest after each call.
+
+    Methods are Clerk's operations. `prepare_…` has a code sent; `attempt_…` and `verify_…` try one, and raise
+    IncorrectCode, or VerificationFailed when another must be sent. What changes a user's password or factors raises
+    ReverificationRequired when the last proof is too old.
+    """
 
     def __init__(
         self,
@@ -120,29 +124,24 @@ class Device:
         return await self._sign_in("POST", "/client/sign_ins", form)
 
     async def get_sign_in(self, sign_in_id: str) -> SignIn:
-        """The sign-in as it is."""
         return await self._sign_in("GET", "/client/sign_ins/{id}", None, ids={"id": sign_in_id})
 
     async def prepare_first_factor(self, sign_in_id: str, factor: Factor) -> SignIn:
-        """Have a code sent."""
         path = "/client/sign_ins/{id}/prepare_first_factor"
         return await self._sign_in("POST", path, _factor(factor), ids={"id": sign_in_id})
 
     async def attempt_first_factor(
         self, sign_in_id: str, strategy: str, *, code: str | None = None, password: str | None = None
     ) -> SignIn:
-        """Try a code or a password."""
         path = "/client/sign_ins/{id}/attempt_first_factor"
         form = _given(strategy=strategy, code=code, password=password)
         return await self._sign_in("POST", path, form, ids={"id": sign_in_id}, secrets=(code, password))
 
     async def prepare_second_factor(self, sign_in_id: str, factor: Factor) -> SignIn:
-        """Have a code sent."""
         path = "/client/sign_ins/{id}/prepare_second_factor"
         return await self._sign_in("POST", path, _factor(factor), ids={"id": sign_in_id})
 
     async def attempt_second_factor(self, sign_in_id: str, strategy: str, code: str) -> SignIn:
-        """Try a code. Raises IncorrectCode, VerificationFailed, …"""
         path = "/client/sign_ins/{id}/attempt_second_factor"
         form = {"strategy": strategy, "code": code}
         return await self._sign_in("POST", path, form, ids={"id": sign_in_id}, secrets=(code,))
@@ -166,7 +165,6 @@ class Device:
         await self._call("DELETE", "/client/sessions", resources.NOTHING)
 
     async def get_session(self, session_id: str) -> FrontendSession:
-        """A session of this client."""
         return await self._session("GET", "/client/sessions/{id}", session_id)
 
     async def touch_session(self, session_id: str) -> FrontendSession:
@@ -184,37 +182,32 @@ class Device:
     # Reverification
 
     async def verify(self, session_id: str, level: Level) -> SessionVerification:
-        """Begin a check of somebody who is signed in."""
+        """Begin a reverification."""
         return await self._verification(session_id, "", {"level": level})
 
     async def prepare_verification_first_factor(self, session_id: str, factor: Factor) -> SessionVerification:
-        """Have a code sent."""
         return await self._verification(session_id, "/prepare_first_factor", _factor(factor))
 
     async def attempt_verification_first_factor(
         self, session_id: str, strategy: str, *, code: str | None = None, password: str | None = None
     ) -> SessionVerification:
-        """Try a code or a password."""
         form = _given(strategy=strategy, code=code, password=password)
         return await self._verification(session_id, "/attempt_first_factor", form, secrets=(code, password))
 
     async def prepare_verification_second_factor(
         self, session_id: str, factor: Factor
     ) -> SessionVerification:
-        """Have a code sent."""
         return await self._verification(session_id, "/prepare_second_factor", _factor(factor))
 
     async def attempt_verification_second_factor(
         self, session_id: str, strategy: str, code: str
     ) -> SessionVerification:
-        """Try a code."""
         form = {"strategy": strategy, "code": code}
         return await self._verification(session_id, "/attempt_second_factor", form, secrets=(code,))
 
     # The signed-in user
 
     async def me(self, session_id: str) -> FrontendUser:
-        """The session's user."""
         return (await self._call("GET", "/me", resources.USER, session_id=session_id)).response
 
     async def update_names(
@@ -267,19 +260,16 @@ class Device:
         return await self._email("POST", "/me/email_addresses", session_id, form=form)
 
     async def prepare_email_address(self, session_id: str, email_address_id: str) -> FrontendEmailAddress:
-        """Have a code sent to it."""
         path = "/me/email_addresses/{id}/prepare_verification"
         return await self._email("POST", path, session_id, email_address_id, {"strategy": "email_code"})
 
     async def verify_email_address(
         self, session_id: str, email_address_id: str, code: str
     ) -> FrontendEmailAddress:
-        """Try the code. Raises IncorrectCode, VerificationFailed."""
         path = "/me/email_addresses/{id}/attempt_verification"
         return await self._email("POST", path, session_id, email_address_id, {"code": code}, (code,))
 
     async def delete_email_address(self, session_id: str, email_address_id: str) -> None:
-        """Remove an address."""
         path, ids = "/me/email_addresses/{id}", {"id": email_address_id}
         await self._call("DELETE", path, resources.DELETED, ids=ids, session_id=session_id)
 
@@ -291,12 +281,10 @@ class Device:
         return await self._phone("POST", "/me/phone_numbers", session_id, form=form)
 
     async def prepare_phone_number(self, session_id: str, phone_number_id: str) -> PhoneNumber:
-        """Have a code sent to it."""
         path = "/me/phone_numbers/{id}/prepare_verification"
         return await self._phone("POST", path, session_id, phone_number_id, {"strategy": "phone_code"})
 
     async def verify_phone_number(self, session_id: str, phone_number_id: str, code: str) -> PhoneNumber:
-        """Try the code. Raises IncorrectCode, VerificationFailed."""
         path = "/me/phone_numbers/{id}/attempt_verification"
         return await self._phone("POST", path, session_id, phone_number_id, {"code": code}, (code,))
 
@@ -310,26 +298,24 @@ class Device:
         return await self._phone("PATCH", "/me/phone_numbers/{id}", session_id, phone_number_id, form)
 
     async def delete_phone_number(self, session_id: str, phone_number_id: str) -> None:
-        """Remove a number."""
         path, ids = "/me/phone_numbers/{id}", {"id": phone_number_id}
         await self._call("DELETE", path, resources.DELETED, ids=ids, session_id=session_id)
 
     async def create_totp(self, session_id: str) -> Totp:
-        """Begin to set up an authenticator: its secret and URI. Raises ReverificationRequired."""
+        """Begin to set up an authenticator; the answer has its secret and URI."""
         return (await self._call("POST", "/me/totp", resources.TOTP, session_id=session_id)).response
 
     async def verify_totp(self, session_id: str, code: str) -> Totp:
-        """Try the authenticator's first code: from then on it is a second factor."""
+        """Try the authenticator's first code, which makes it a second factor."""
         path, form = "/me/totp/attempt_verification", {"code": code}
         answer = await self._call("POST", path, resources.TOTP, form, session_id=session_id, secrets=(code,))
         return answer.response
 
     async def delete_totp(self, session_id: str) -> None:
-        """Remove the authenticator. Raises ReverificationRequired."""
         await self._call("DELETE", "/me/totp", resources.DELETED, session_id=session_id)
 
     async def create_backup_codes(self, session_id: str) -> tuple[str, ...]:
-        """New backup codes in place of the old. Raises ReverificationRequired."""
+        """Make new backup codes, in place of the old."""
         answer = await self._call("POST", "/me/backup_codes", resources.BACKUP_CODES, session_id=session_id)
         return answer.response.codes
 

@@ -1,4 +1,7 @@
-"""What Clerk's Frontend API answers, as far as it is used; what else there is is ignored. Times are milliseconds."""
+"""The resources that the Frontend API answers with: the fields that this project uses, by Clerk's names.
+
+Times are in milliseconds since 1970, UTC.
+"""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -12,10 +15,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A way to prove who one is."""
+    """One of the factors that Clerk offers."""
 
     strategy: str
-    """password, totp, backup_code, phone_code, email_code, reset_password_email_code, …"""
+    """Clerk's word for a method: password, totp, backup_code, phone_code, email_code, reset_password_email_code, …"""
     safe_identifier: str | None = None
     """Where a code goes, masked."""
     email_address_id: str | None = None
@@ -37,8 +40,6 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class FrontendEmailAddress:
-    """An address of the user."""
-
     id: str
     email_address: str
     verification: Verification | None = None
@@ -46,8 +47,6 @@ class FrontendEmailAddress:
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
-    """A number of the user."""
-
     id: str
     phone_number: str
     reserved_for_second_factor: bool = False
@@ -97,13 +96,12 @@ class Client:
     last_active_session_id: str | None = None
 
     def session(self, session_id: str | None) -> FrontendSession | None:
-        """The session with this id."""
         return next((session for session in self.sessions if session.id == session_id), None)
 
 
 @dataclass(frozen=True, slots=True)
 class SignInResource:
-    """A sign-in, as it is answered."""
+    """A sign-in as Clerk answers it, which names its session by id only."""
 
     id: str
     status: str
@@ -116,7 +114,7 @@ class SignInResource:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A sign-in, and the session that it led to."""
+    """A sign-in together with the session that it led to."""
 
     id: str
     status: str
@@ -134,7 +132,7 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class SessionVerification:
-    """A check of somebody who is signed in (reverification)."""
+    """A reverification: somebody who is signed in proves their factors once more."""
 
     level: str
     status: str
@@ -163,15 +161,13 @@ class BackupCodes:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """Something that is gone."""
-
     deleted: bool
     id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope(Generic[T]):
-    """An answer, and the client as it is now."""
+    """What every answer comes in: the resource, and the client as it is now."""
 
     response: T
     client: Client | None = Field(default=None)

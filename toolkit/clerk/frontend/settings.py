@@ -20,7 +20,7 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """What the instance does with one thing that a user may have."""
+    """How the instance uses one thing that a user may have, such as a phone number."""
 
     enabled: bool
     required: bool
@@ -37,15 +37,11 @@ class SecondFactor:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Settings of signing in."""
-
     second_factor: SecondFactor
 
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """Settings of signing up."""
-
     mode: Literal["public", "restricted", "waitlist"]
     legal_consent_enabled: bool
 
@@ -67,15 +63,11 @@ class EnumerationProtection:
 
 @dataclass(frozen=True, slots=True)
 class AttackProtection:
-    """What the instance does against attackers."""
-
     enumeration_protection: EnumerationProtection
 
 
 @dataclass(frozen=True, slots=True)
 class UserSettings:
-    """What users have and how they get in."""
-
     attributes: Mapping[str, Attribute]
     sign_in: SignIn
     sign_up: SignUp
@@ -85,29 +77,25 @@ class UserSettings:
 
 @dataclass(frozen=True, slots=True)
 class NativeSettings:
-    """Whether native applications are served, as which this client asks."""
+    """Whether the instance serves native applications; this client is one to Clerk."""
 
     api_enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AuthConfig:
-    """How devices are served."""
-
     native_settings: NativeSettings
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayConfig:
-    """How the instance presents itself."""
-
     application_name: str
     instance_environment_type: str
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceSettings:
-    """The settings of an instance, in Clerk's words, and what an import must know of them."""
+    """The settings of an instance, by Clerk's names; the properties say what an import must know of them."""
 
     auth_config: AuthConfig
     user_settings: UserSettings
