@@ -7,6 +7,7 @@ import pytest
 
 from tests.emulator import CONFORM, check_conformance
 from tests.postgres import postgres as postgres
+from tests.postgres import server as server
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 """Which of several processes that run tests side by side this is; None in the one that started them."""

@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.processes import Running
 from toolkit.paths import ROOT
 
 CONFORM = ROOT.parent / "shared" / "clerk" / "conform.py"
@@ -18,20 +19,11 @@ class Emulator:
 
     def __init__(self, traffic: Path, *arguments: str) -> None:
         self._traffic = traffic
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "toolkit.sandbox.emulator", *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        exported: dict[str, str] = {}
-        while "CLERK_FRONTEND_API_URL" not in exported:  # the last
-            name, _, value = self._process.stdout.readline().removeprefix("export ").rstrip().partition("=")
-            assert name, "the emulator ended at once"
-            exported[name] = value
-        self.url = exported["CLERK_API_URL"]
+        self._process = Running("toolkit.sandbox.emulator", *arguments)
         given = arguments[arguments.index("--secret-key") + 1] if "--secret-key" in arguments else None
+        lines = self._process.first_lines(4 if given is None else 3)
+        exported = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+        self.url = exported["CLERK_API_URL"]
         self.secret_key = given or exported["CLERK_SECRET_KEY"]
         self.publishable_key = exported["CLERK_PUBLISHABLE_KEY"]
         self.settings()
@@ -81,14 +73,12 @@ class Emulator:
     def stop(self) -> None:
         """End it as an operator would."""
         self._keep_traffic()
-        self._process.terminate()
-        self._process.communicate(timeout=10)
+        self._process.stop()
 
     def kill(self) -> None:
         """End it without a chance to write anything."""
         self._keep_traffic()
         self._process.kill()
-        self._process.communicate(timeout=10)
 
     def _keep_traffic(self) -> None:
         with self._traffic.open("a") as file:

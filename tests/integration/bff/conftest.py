@@ -5,10 +5,7 @@ import base64
 import contextlib
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 import urllib.parse
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -26,8 +23,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.emulator import Emulator
 from tests.integration.migration.conftest import AX_SOURCE
 from tests.postgres import Server
+from tests.processes import Running
 from toolkit.clerk import BackendClient, ClerkConfig, FrontendClient
-from toolkit.paths import ROOT
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "her long password"
@@ -78,7 +75,7 @@ class Bff:
     """A running BFF."""
 
     port: int
-    process: "subprocess.Popen[bytes]"
+    process: Running
     log: Path
 
     @property
@@ -138,11 +135,9 @@ class Bff:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.stop()
 
 
 @dataclass
@@ -192,22 +187,17 @@ class World:
         given = {name: value for name, value in {**self.variables, **changed}.items() if value is not None}
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("CLERK_", "AX_"))}
         log = self.folder / f"bff{len(self.running)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
-                [sys.executable, "-m", "bff", "--env", str(playbook), "--port", str(port)],
-                cwd=ROOT,
-                env={**clean, **given},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        process = Running(
+            "bff", "--env", str(playbook), "--port", str(port), variables={**clean, **given}, log=log
+        )
         started = Bff(port, process, log)
         self.running.append(started)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 with contextlib.suppress(aiohttp.ClientConnectionError):
                     if (await started.call("GET", "/healthz")).status == 200:
                         return started
-                assert process.poll() is None, log.read_text()
+                assert process.returncode is None, log.read_text()
                 await asyncio.sleep(0.05)
 
     def playbook(self, *origins: str) -> Path:
@@ -249,7 +239,7 @@ class World:
 
     async def mail(self, to: str, purpose: str = "email_code", *, count: int = 1) -> list[dict[str, Any]]:
         """What the address got, when there is as much of it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 outbox = await asyncio.to_thread(
                     self.emulator.control, "GET", f"outbox?to={urllib.parse.quote(to)}"
@@ -350,8 +340,7 @@ async def world(postgres: Server, emulator: Emulator, tmp_path: Path) -> AsyncIt
     world = World(url, connection, emulator, tmp_path)
     yield world
     for bff in world.running:
-        if bff.process.poll() is None:
-            bff.kill()
+        bff.kill()
     await connection.close()
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import multiprocessing
 import os
 import signal
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
@@ -15,14 +14,12 @@ from aiohttp import web
 
 from bff.api import Handler
 from bff.app import build
+from tests.processes import CONTEXT, END_SECONDS
 from toolkit.environment import load_environment
 
 T = TypeVar("T")
 
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload([__name__])
 _NUMBERS = itertools.count()
-SECONDS = 60
 
 
 class _Mortal(Awaitable[T]):
@@ -55,11 +52,11 @@ def call(
 ) -> dict[str, Any] | None:
     """A BFF's answer; None when it was killed at the wait with the number `last` before it could answer."""
     told = playbook.with_suffix(f".{next(_NUMBERS)}.answer")
-    process = _PROCESSES.Process(
+    process = CONTEXT.Process(
         target=_serve, args=(str(playbook), dict(variables), method, path, body, last, str(told))
     )
     process.start()
-    process.join(SECONDS)
+    process.join(END_SECONDS)
     if process.exitcode is None:
         process.kill()
         raise AssertionError(f"{path} does not end, killed at {last}")

@@ -78,20 +78,18 @@ class Prepared:
 
 
 @pytest.fixture(scope="module", params=["ax", "accounts"])
-def prepared(request: pytest.FixtureRequest, postgres: Server) -> Prepared:
+def prepared(request: pytest.FixtureRequest, server: Server) -> Prepared:
     if request.param == "ax":
         insert = (
             "INSERT INTO users (email, hashed_password, email_verified_at, enabled_2fa, totp_cipher, nonce, "
             "first_name, last_name) VALUES ('Ada@example.com', $1, now(), true, 'c', 'n', 'Ada', 'Lovelace')"
         )
-        return Prepared(
-            postgres.create_database(), "users", paths.SQL / "sources/ax_link.sql", insert, ARGON2
-        )
+        return Prepared(server.create_database(), "users", paths.SQL / "sources/ax_link.sql", insert, ARGON2)
     insert = (
         "INSERT INTO accounts (login, confirmed, pw_hash, full_name) "
         "VALUES ('Ada@example.com', true, $1, 'Ada King Lovelace')"
     )
-    url = postgres.create_database(migrated=False)
+    url = server.create_database(migrated=False)
     with psycopg.connect(url) as connection:
         connection.execute((SOURCES / "accounts_schema.sql").read_text())
     schema.apply(url, MIGRATIONS[1:2], SOURCES / "accounts.sql")
@@ -202,7 +200,7 @@ async def test_a_change_under_way_is_not_waited_for_and_wins(source: Source) -> 
     change = other.transaction()
     await change.start()
     await other.execute(f"UPDATE {source.table} SET {CHANGES[source.table][1]}")  # noqa: S608
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await source.write_back(row) == []
     await change.commit()
     assert await source.write_back(row) == []
