@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bff.app import build, clerk_config
 from bff.observability import configure_logging
-from toolkit.cli import EnvironmentName
+from toolkit.cli.environment import EnvironmentName
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
 

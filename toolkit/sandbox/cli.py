@@ -20,20 +20,13 @@ PROGRESS_FROM = 5000
 """Fewer users than this are written before anybody wonders."""
 
 
-@click.group()
-def sandbox() -> None:
-    """A real Postgres, an emulated Clerk, and people to move: all of it local.
-
-    It lives in the folder .sandbox of the checkout, or in $SANDBOX_DIR; several live side by side. Without the
-    variables that `sandbox env` prints, `--env sandbox` finds it by itself.
-    """
+commands = click.Group()
+"""What toolkit.cli.sandbox offers as `sandbox …`."""
+commands.add_command(clerk)
+commands.add_command(demo)
 
 
-sandbox.add_command(clerk)
-sandbox.add_command(demo)
-
-
-@sandbox.command()
+@commands.command()
 @click.option("--postgres-port", type=PORT, metavar="PORT", help="Port of Postgres on 127.0.0.1.")
 @click.option("--clerk-port", type=PORT, metavar="PORT", help="Port of the Clerk emulator on 127.0.0.1.")
 def start(postgres_port: int | None, clerk_port: int | None) -> None:
@@ -46,14 +39,14 @@ def start(postgres_port: int | None, clerk_port: int | None) -> None:
     click.echo(f"Clerk     {started.clerk.url}")
 
 
-@sandbox.command()
+@commands.command()
 def stop() -> None:
     """Stop both servers; their data stay."""
     lifecycle.stop()
     click.echo("Stopped.")
 
 
-@sandbox.command()
+@commands.command()
 @click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
 def status(as_json: bool) -> None:
     """Say what runs, where, and how many users each side has. Exits 0 only when both servers run, else 1."""
@@ -70,7 +63,7 @@ def status(as_json: bool) -> None:
     sys.exit(0 if found.running else 1)
 
 
-@sandbox.command()
+@commands.command()
 @click.option("--yes", is_flag=True, help="Do not ask first. (Without a terminal it never asks.)")
 def reset(yes: bool) -> None:
     """Empty both servers. Ports and keys stay, and so does whether it runs."""
@@ -80,7 +73,7 @@ def reset(yes: bool) -> None:
     click.echo("Empty.")
 
 
-@sandbox.command()
+@commands.command()
 def env() -> None:
     """Print the sandbox's variables for a shell: `eval "$(python -m toolkit sandbox env)"`.
 
@@ -91,7 +84,7 @@ def env() -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-@sandbox.command()
+@commands.command()
 @click.option(
     "--users",
     type=click.IntRange(min=1),

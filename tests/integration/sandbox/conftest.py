@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 
-from toolkit.cli import main
+from toolkit.cli.main import main
 from toolkit.paths import ROOT
 from toolkit.sandbox import lifecycle, state
 from toolkit.sandbox.state import Sandbox

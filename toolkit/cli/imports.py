@@ -1,0 +1,192 @@
+"""`preflight`, `import` and `status`: how users go over."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+import uvloop
+from rich.console import Console
+
+from toolkit.cli.environment import environment_option
+from toolkit.cli.options import (
+    INTERRUPTED,
+    confirm,
+    json_option,
+    parse_selection,
+    print_json,
+    rate_option,
+    selection_options,
+    yes_option,
+)
+from toolkit.database import address
+from toolkit.environment import Environment
+from toolkit.errors import ToolkitError
+from toolkit.migration import runs
+from toolkit.migration.importer import Stop
+from toolkit.migration.ledger import Outcome
+from toolkit.migration.plan import State
+from toolkit.migration.runs import Begun, Selection
+from toolkit.terminal import summaries
+from toolkit.terminal.progress import Meter, View, view
+
+
+@click.command()
+@environment_option
+@selection_options
+@rate_option
+@json_option
+def preflight(environment: Environment, rate: float | None, as_json: bool, **selected: Any) -> None:
+    """Say what the import would do; changes nothing.
+
+    Exits 1 when something needs a person: a setting of the Clerk instance, or a user who could not go over.
+    """
+    with Console(stderr=True).status("Reading the source") as shown:
+        report = uvloop.run(
+            runs.run_preflight(
+                environment,
+                parse_selection(**selected),
+                rate,
+                lambda users: shown.update(f"Reading the source: {users:,} users"),
+            )
+        )
+    if as_json:
+        print_json(summaries.preflight_json(report))
+    else:
+        summaries.show_preflight(Console(), report, environment.name)
+    sys.exit(1 if report.blocked else 0)
+
+
+@click.command("import")
+@environment_option
+@selection_options
+@rate_option
+@click.option("--dry-run", is_flag=True, help="Decide about everybody and say so, but send nothing.")
+@yes_option
+@json_option
+def import_(
+    environment: Environment, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **selected: Any
+) -> None:
+    """Import everybody who is due: create in Clerk with the digest as it is, write clerk_id back.
+
+    Streams from the live database, and may be stopped (Ctrl-C) or killed at any time: running it again goes on
+    where it stopped and touches nothing that is done.
+
+    Exits 0 when everybody went over, 1 when it failed or some users need a person, 130 when interrupted.
+    """
+    selection = parse_selection(**selected)
+    if dry_run:
+        _dry_run(environment, selection, as_json)
+    if not yes:
+        where, clerk = address(environment.database_url), environment.clerk
+        confirm(
+            environment,
+            f"Import users of the database {where} into the Clerk {clerk.instance_type} instance at {clerk.api_url}?",
+        )
+    progress = view(Console(stderr=True), as_json=as_json)
+    with progress:
+        try:
+            ended = uvloop.run(_import(environment, selection, rate, progress))
+        except ToolkitError as error:
+            progress.event("ended", {"outcome": "failed", "error": str(error)})
+            raise
+    counts = {**ended.tally.as_json(), "users": ended.tally.users, "needs_person": ended.tally.needs_person}
+    progress.event("ended", {"run": ended.run_id, "outcome": ended.outcome, **counts})
+    if not as_json:
+        summaries.show_import(Console(), ended, environment.name)
+    if ended.outcome == "interrupted":
+        sys.exit(INTERRUPTED)
+    sys.exit(1 if ended.tally.needs_person or ended.leftovers else 0)
+
+
+async def _import(
+    environment: Environment, selection: Selection, rate: float | None, progress: View
+) -> runs.Ended:
+    """Run the import with its progress shown, stopping softly at the first signal."""
+    stop, meter = Stop(), Meter()
+    started: list[Begun] = []
+
+    def begun(run: Begun) -> None:
+        started.append(run)
+        meter.count_requests = run.count_requests
+        pace = f", {run.limit:g} requests a second at most" if run.limit else ""
+        progress.say(f"Run {run.run_id}: {run.count.due:,} users are due{pace}.")
+        progress.event("begun", {"run": run.run_id, "due": run.count.due, "limit": run.limit})
+
+    def seen(outcome: Outcome) -> None:
+        meter.add(failed=outcome.state is not State.LINKED)
+        if outcome.reason is not None:
+            user = {"user_id": outcome.user_id, "state": outcome.state.value, "code": outcome.reason.code}
+            progress.event("user", user)
+
+    def show() -> None:
+        for run in started:
+            progress.show(meter, min(run.count.due, selection.limit or run.count.due), run.limit)
+
+    async def keep_showing() -> None:
+        while True:
+            show()
+            await asyncio.sleep(0.2)
+
+    with _soft_stop(stop, progress):
+        shown = asyncio.create_task(keep_showing())
+        try:
+            return await runs.run_import(environment, selection, rate=rate, stop=stop, begun=begun, seen=seen)
+        finally:
+            shown.cancel()
+            show()
+
+
+@contextmanager
+def _soft_stop(stop: Stop, progress: View) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) stops softly, the second at once: the import may be killed anywhere."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def on_signal() -> None:
+        if stop:
+            task.cancel()
+            return
+        stop()
+        progress.say("Stopping: what is in flight is finished first. Ctrl-C again stops at once.")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _dry_run(environment: Environment, selection: Selection, as_json: bool) -> NoReturn:
+    found = uvloop.run(runs.run_dry(environment, selection))
+    if as_json:
+        print_json(summaries.survey_json(found))
+    else:
+        summaries.show_dry_run(Console(), found)
+    sys.exit(1 if found.blocked else 0)
+
+
+@click.command()
+@environment_option
+@click.option("--users", is_flag=True, help="List every user that the import could not carry over, by id.")
+@json_option
+def status(environment: Environment, users: bool, as_json: bool) -> None:
+    """Say where the environment stands: who is in Clerk, who is not and why, and how the last import ended."""
+    if users:
+        for user in uvloop.run(runs.run_not_carried(environment)):
+            if as_json:
+                print_json({"user_id": user.user_id, "state": user.state.value, "code": user.code})
+            else:
+                click.echo(f"{user.user_id}\t{user.state}\t{user.code}")
+        return
+    found = uvloop.run(runs.run_status(environment))
+    if as_json:
+        print_json(summaries.status_json(found, environment.name))
+    else:
+        summaries.show_status(Console(), found, environment.name)

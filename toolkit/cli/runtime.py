@@ -1,0 +1,79 @@
+"""`switch` and `sweep`: what an operator does to a BFF that runs."""
+
+import dataclasses
+import sys
+
+import click
+import uvloop
+
+from toolkit import switches
+from toolkit.cli.environment import environment_option
+from toolkit.cli.options import Hours, confirm, json_option, print_json, yes_option
+from toolkit.environment import Environment
+from toolkit.sweep import signups
+
+
+@click.command()
+@environment_option
+@click.argument("name", required=False)
+@click.argument("value", required=False)
+@yes_option
+@json_option
+def switch(environment: Environment, name: str | None, value: str | None, yes: bool, as_json: bool) -> None:
+    """Show the switches, or set one: NAME VALUE. Every running BFF goes by it at once.
+
+    \b
+    signup          legacy | clerk   who keeps the password of somebody new
+    legacy_login    on | off         let users log in who are not in Clerk
+    """
+    if name is None:
+        found = uvloop.run(switches.read(environment))
+        if as_json:
+            print_json({switch.name: switch.value for switch in found})
+        else:
+            for switch in found:
+                click.echo(f"{switch.name:<15} {switch.value:<7} since {switch.since:%Y-%m-%d %H:%M:%S}")
+        return
+    switches.check(name, value)
+    assert value is not None
+    if not yes:
+        confirm(environment, f"Set {name} to {value} in {environment.name}?")
+    before = uvloop.run(switches.write(environment, name, value))
+    if as_json:
+        print_json({"name": name, "value": value, "before": before})
+    elif before == value:
+        click.echo(f"{name} is {value} already.")
+    else:
+        click.echo(f"{name} is {value}; it was {before}.")
+
+
+@click.command()
+@environment_option
+@click.option(
+    "--unverified-hours",
+    type=Hours(),
+    help="Undo signups that have not been verified for so long. Default: the playbook's bff.signup.unverified_hours, 24.",
+)
+@json_option
+def sweep(environment: Environment, unverified_hours: float | None, as_json: bool) -> None:
+    """Finish or undo what broke half way: signups whose process died, and those that were never verified.
+
+    A running BFF does it by itself, every half minute. Exits 1 when something is left: Clerk does not answer, or may
+    still be at work on it.
+    """
+    swept = uvloop.run(signups.run_sweep(environment, unverified_hours))
+    if as_json:
+        print_json(dataclasses.asdict(swept))
+    else:
+        click.echo(
+            f"Signups: {swept.finished} finished, {swept.undone} undone, {swept.left} left for the next sweep."
+        )
+        for error in swept.errors:
+            click.echo(error, err=True)
+        if swept.left and not swept.errors:
+            minutes = signups.SETTLE.total_seconds() / 60
+            click.echo(
+                f"Clerk may still be at work on what broke off less than {minutes:.0f} minutes ago. Sweep again then.",
+                err=True,
+            )
+    sys.exit(1 if swept.left else 0)

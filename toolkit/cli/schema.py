@@ -1,0 +1,63 @@
+"""`migrate`: the database's schema."""
+
+import click
+import uvloop
+
+from toolkit import schema
+from toolkit.cli.environment import environment_option
+from toolkit.cli.options import confirm, json_option, print_json, yes_option
+from toolkit.database import address
+from toolkit.environment import Environment
+from toolkit.errors import UsageError
+from toolkit.migration import runs
+
+
+@click.command()
+@environment_option
+@click.option("--status", "as_status", is_flag=True, help="List the migrations and which are applied.")
+@click.option("--rollback", is_flag=True, help="Take the last migration back.")
+@yes_option
+@json_option
+def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool, as_json: bool) -> None:
+    """Prepare the database: AX's baseline is adopted, what both systems need side by side is added.
+
+    Safe on a live database: each step waits for a lock two seconds at most, and may be run again.
+    """
+    url, source = environment.database_url, environment.playbook.source
+    if as_status and rollback:
+        raise UsageError("--status and --rollback exclude each other. Give one of them.")
+    if as_status:
+        migrations = schema.status(url, source.migrations)
+        if as_json:
+            print_json(
+                [{"id": m.id, "applied_at": m.applied_at and m.applied_at.isoformat()} for m in migrations]
+            )
+        else:
+            for migration in migrations:
+                mark = (
+                    f"{migration.applied_at:%Y-%m-%d %H:%M:%S}"
+                    if migration.applied_at
+                    else "not applied        "
+                )
+                click.echo(f"{mark}  {migration.id}")
+        return
+    if rollback:
+        if not yes:
+            confirm(
+                environment,
+                f"Take back the last migration of the database {address(url)}, with what it holds?",
+            )
+        taken_back = schema.rollback_last(url, source.migrations, source.view)
+        done = [taken_back] if taken_back else []
+    else:
+        done = schema.apply(url, source.migrations, source.view)
+        uvloop.run(runs.check_source(environment))
+    if as_json:
+        print_json(done)
+        return
+    for name in done:
+        click.echo(f"{'rolled back' if rollback else 'applied'}  {name}")
+    if rollback and not done:
+        click.echo("Nothing to take back.")
+    if not rollback:
+        click.echo(f"{'' if done else 'Nothing to apply. '}The source view is as {source.view} says.")
