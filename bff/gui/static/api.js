@@ -1,6 +1,6 @@
-// The JSON API. A call ends as { status, content, retryAfter }, whatever happens to it.
+// Calls to the JSON API. A call never throws: it ends as { status, content, retryAfter }, with status 0 if no answer came.
 
-const LOST = {
+const NO_ANSWER = {
   status: 0,
   content: { code: "unreachable", detail: "We could not be reached. Check your connection, then try again." },
   retryAfter: 2,
@@ -21,10 +21,11 @@ export async function call(method, path, body) {
       retryAfter: Number(answer.headers.get("Retry-After")) || 0,
     };
   } catch {
-    return LOST;
+    return NO_ANSWER;
   }
 }
 
+/** Whether the service is out, or out of reach; otherwise it has answered, if only to refuse. */
 export function isOut(answer) {
   return answer.status === 0 || answer.status >= 500;
 }

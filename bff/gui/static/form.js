@@ -1,4 +1,4 @@
-// What all forms do: wait visibly, put errors beside their fields, and stay calm when a service is out.
+// What all forms do: show that they wait, put errors beside their fields, and try again while a service is out.
 
 import { isOut } from "./api.js";
 import { say, wait } from "./ui.js";
@@ -6,8 +6,9 @@ import { say, wait } from "./ui.js";
 const AUTOMATIC_RETRIES = 3;
 
 /**
- * Bind a form. `send(values)` makes the call, `done(content, status)` takes its success, and `refused(answer)` may
- * take a refusal: it returns true if it did.
+ * Send a form by a call instead of the browser's own way. `send(values)` makes the call and `done(content, status)` goes
+ * on after a success. `refused(answer)` may deal with a refusal itself: if it returns true, the form says nothing.
+ * `messages` has what to say of a required field that was left empty, by its name.
  */
 export function bind(form, { send, done, refused = () => false, messages = {} }) {
   const button = form.querySelector("button[type=submit]");
@@ -74,7 +75,7 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
     const values = Object.fromEntries(new FormData(form));
     const answer = await send(values);
     if (answer.status >= 200 && answer.status < 300) {
-      await done(answer.content, answer.status); // the page is left: it stays busy until then
+      await done(answer.content, answer.status); // the page is about to be left, and stays busy until then
       return;
     }
     setBusy(false);
@@ -103,13 +104,13 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
       reveal.setAttribute("aria-label", shown ? "Hide the password" : "Show the password");
     });
   }
-  button.disabled = false; // until now the browser would have sent the form itself
-  window.addEventListener("pageshow", () => setBusy(false)); // come back to by the browser's Back
+  button.disabled = false; // the page comes with it disabled, or the browser would send the form itself
+  window.addEventListener("pageshow", () => setBusy(false)); // the browser's Back shows the page as it was left, busy
   form.querySelector("input:not([value])")?.focus();
   return { clear };
 }
 
-/** Say that a service is out; try again by itself, if asked to, and when the button is pressed. */
+/** Say that a service is out, and call `again` when the button is pressed, or if `automatic` when the time has come. */
 export function unavailable(panel, answer, automatic, again) {
   const text = panel.querySelector(".retrying");
   const [what] = panel.getElementsByTagName("p");

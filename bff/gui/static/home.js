@@ -7,16 +7,16 @@ const problem = account.querySelector(".form-error");
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 const OVER = "You are not logged in any more. Please log in again.";
-const SYSTEMS = {
-  systems: ["iPhone", "iPad", "Android", "Windows", "Mac OS", "Linux"],
-  browsers: ["Edg", "OPR", "Firefox", "Chrome", "Safari"],
-};
+// In this order, since a browser's User-Agent names those that it is compatible with as well.
+const BROWSERS = ["Edg", "OPR", "Firefox", "Chrome", "Safari"];
+const PLATFORMS = ["iPhone", "iPad", "Android", "Windows", "Mac OS", "Linux"];
 const NAMES = { Edg: "Edge", OPR: "Opera", "Mac OS": "macOS" };
 
+/** What somebody would call their device, by its User-Agent. */
 function device(agent) {
   if (!agent) return "A device without a name";
   const find = (names) => names.find((name) => agent.includes(name));
-  const named = [find(SYSTEMS.browsers), find(SYSTEMS.systems)].filter(Boolean).map((name) => NAMES[name] ?? name);
+  const named = [find(BROWSERS), find(PLATFORMS)].filter(Boolean).map((name) => NAMES[name] ?? name);
   return named.length ? named.join(" on ") : agent.split(/[\s/]/)[0];
 }
 
@@ -93,6 +93,6 @@ document.getElementById("log-out").addEventListener("click", async (event) => {
 });
 
 window.addEventListener("pageshow", (event) => {
-  if (event.persisted) load(); // come back to by the browser's Back: perhaps logged out since
+  if (event.persisted) load(); // the browser's Back shows the page as it was left; perhaps one is logged out by now
 });
 load();

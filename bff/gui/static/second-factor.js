@@ -18,7 +18,7 @@ const resend = document.getElementById("resend");
 const problem = form.querySelector(".form-error");
 let chosen = null;
 
-function begin() {
+function beginAgain() {
   kept.put("notice", "That login took too long, or had too many wrong codes. Please begin again.");
   location.replace("/login");
 }
@@ -27,38 +27,39 @@ function label({ method, to }) {
   return to ? `${METHODS[method].name} to ${to}` : METHODS[method].name;
 }
 
-async function send(way) {
+async function send(offered) {
   const answer = await call("POST", "/auth/login/second-factor/prepare", {
     challenge_id: challenge.id,
-    method: way.method,
-    to: way.to,
+    method: offered.method,
+    to: offered.to,
   });
   if (answer.status === 200) {
     countdown(resend, RESEND_SECONDS, "Send another code");
-    say(`A code was sent to ${way.to}.`);
+    say(`A code was sent to ${offered.to}.`);
   } else if (answer.content.code === "challenge_expired") {
-    begin();
+    beginAgain();
   } else {
     problem.textContent = `The code could not be sent. ${answer.content.detail}`;
     countdown(resend, answer.retryAfter, "Send another code");
   }
 }
 
-function choose(way, { sent = false, focus = true } = {}) {
-  chosen = way;
-  const goes = way.to !== null;
+/** Ask for the code of one of the methods that the challenge offers, and list the others. */
+function choose(offered, { sent = false, focus = true } = {}) {
+  chosen = offered;
+  const isSent = offered.to !== null;
   const trust = challenge.kind === "client_trust" ? "You have not logged in here before. " : "";
-  lead.textContent = trust + METHODS[way.method].lead(way.to);
-  form.elements.code.inputMode = way.method === "backup_code" ? "text" : "numeric";
-  form.elements.code.autocomplete = way.method === "backup_code" ? "off" : "one-time-code";
+  lead.textContent = trust + METHODS[offered.method].lead(offered.to);
+  form.elements.code.inputMode = offered.method === "backup_code" ? "text" : "numeric";
+  form.elements.code.autocomplete = offered.method === "backup_code" ? "off" : "one-time-code";
   form.elements.code.value = "";
   bound?.clear();
-  document.querySelector(".resend").hidden = !goes;
-  if (goes) {
+  document.querySelector(".resend").hidden = !isSent;
+  if (isSent) {
     if (sent) countdown(resend, RESEND_SECONDS, "Send another code");
-    else send(way);
+    else send(offered);
   }
-  const rest = challenge.methods.filter((other) => other !== way);
+  const rest = challenge.methods.filter((other) => other !== offered);
   others.hidden = rest.length === 0;
   document.getElementById("methods").replaceChildren(
     ...rest.map((other) => {
@@ -79,7 +80,7 @@ function choose(way, { sent = false, focus = true } = {}) {
 let bound = null;
 if (challenge === null || Date.parse(challenge.expires_at) < Date.now()) {
   if (challenge === null) location.replace("/login");
-  else begin();
+  else beginAgain();
 } else {
   bound = bind(form, {
     messages: { code: "Please type the code." },
@@ -93,7 +94,7 @@ if (challenge === null || Date.parse(challenge.expires_at) < Date.now()) {
     refused: (answer) => {
       if (answer.content.code !== "challenge_expired") return false;
       kept.forget("challenge");
-      begin();
+      beginAgain();
       return true;
     },
   });

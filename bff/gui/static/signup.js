@@ -4,7 +4,7 @@ import { goOn, kept, leaveIfLoggedIn } from "./ui.js";
 
 const form = document.getElementById("form");
 
-// A link of an invitation may carry its code behind the #, which no server sees.
+// The link of an invitation may carry its code after the #, which is sent to no server and so lands in no log.
 function takeInvite() {
   const invite = new URLSearchParams(location.hash.slice(1)).get("invite");
   if (!invite) return false;
@@ -13,16 +13,16 @@ function takeInvite() {
   return true;
 }
 const invited = takeInvite();
-window.addEventListener("hashchange", takeInvite); // the link was opened on this very page
+window.addEventListener("hashchange", takeInvite); // the link was opened while this page was shown
 
-// Back from the page that asks for the code, perhaps because the address was wrong.
+// Somebody came back from the page that asks for the code, perhaps because the address was wrong.
 const begun = kept.get("signup") !== null;
 if (begun && !invited) {
   form.elements.invite.value = kept.get("invite") ?? "";
   form.elements.email.value = kept.get("email") ?? "";
 }
 
-/** Undo what this tab began before: its invite is needed again. */
+/** Undo the signup that this tab began before, so that its invite can be used again. Returns an outage, or null. */
 async function abandon() {
   const signup = kept.get("signup");
   if (signup === null) return null;

@@ -1,8 +1,8 @@
-// Small things that several pages do.
+// What several pages do: tell a screen reader, count down, remember, and go on to the next page.
 
 import { call } from "./api.js";
 
-/** Tell a screen reader. */
+/** Have a screen reader say it. */
 export function say(text) {
   document.getElementById("status").textContent = text;
 }
@@ -27,7 +27,7 @@ export function countdown(button, seconds, text) {
   button.timer = setInterval(tick, 500);
 }
 
-/** What one page leaves to the next, for this tab alone. */
+/** What one page leaves for the next, in this tab alone. */
 export const kept = {
   put: (name, value) => sessionStorage.setItem(name, JSON.stringify(value)),
   get: (name) => JSON.parse(sessionStorage.getItem(name) ?? "null"),
