@@ -91,7 +91,7 @@ def clerk(
             f"Cannot keep the state in {state}: {why}. Choose another --state file, or end the emulator that has it."
         ) from error
     url = f"http://{host}:{port}"
-    if secret_key == SECRET_KEY:  # the same everywhere, and so no secret; another one has no place in a log
+    if secret_key == SECRET_KEY:  # known to everybody; one that was given is a secret
         click.echo(f"export CLERK_SECRET_KEY={secret_key}")
     for name, value in (
         ("CLERK_PUBLISHABLE_KEY", publishable_key),

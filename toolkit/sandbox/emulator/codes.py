@@ -18,7 +18,7 @@ Record = dict[str, object]
 
 
 def send(instance: Instance, to: str, strategy: str) -> Record:
-    """Send a code, and what is to be kept of it. Test addresses and numbers get none: theirs is TEST_CODE."""
+    """Send a code; returns what the store keeps of it. Test addresses and numbers get none: they take TEST_CODE."""
     test = instance.environment_type == "development" and (
         "+clerk_test@" in to or _TEST_NUMBER.fullmatch(to) is not None
     )
@@ -29,7 +29,7 @@ def send(instance: Instance, to: str, strategy: str) -> Record:
 
 
 def matches(kept: object, strategy: str, code: str) -> bool:
-    """Whether it is the code; a wrong one is counted in what is kept. Raises Refusal when none can be right."""
+    """Whether it is the code; counts a wrong one in `kept`. Raises Refusal when the code is over, right or wrong."""
     if not isinstance(kept, dict) or kept["strategy"] != strategy:
         raise errors.verification_missing()
     if kept["expire_at"] <= now_ms():

@@ -1,4 +1,4 @@
-"""The control API below /_sandbox: not a part of Clerk's."""
+"""The control API below /_sandbox, which Clerk does not have."""
 
 import resource
 from typing import TypeVar
@@ -18,7 +18,7 @@ INSTANCE = web.AppKey("instance", Instance)
 
 
 class ClockChange(BaseModel):
-    """What may be done to the clock."""
+    """The body of `POST /_sandbox/clock`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,7 +27,6 @@ class ClockChange(BaseModel):
 
 
 def routes() -> list[web.RouteDef]:
-    """What there is."""
     return [
         web.get("/_sandbox/stats", get_stats),
         web.get("/_sandbox/outbox", get_outbox),
@@ -55,13 +54,12 @@ async def get_stats(request: web.Request) -> web.Response:
 
 
 async def get_outbox(request: web.Request) -> web.Response:
-    """Emails and SMS that were sent, newest last; `?to=` those to one address."""
+    """Emails and SMS that were sent, newest last; with `?to=` those to one address."""
     to = request.query.get("to")
     return _json([mail for mail in request.app[INSTANCE].outbox if to in (None, mail["to"])])
 
 
 async def get_settings(request: web.Request) -> web.Response:
-    """The settings."""
     return _json(request.app[INSTANCE].settings.model_dump())
 
 
@@ -125,7 +123,7 @@ async def reset(request: web.Request) -> web.Response:
 
 
 async def no_such_path(request: web.Request) -> web.Response:
-    """Say that there is nothing there."""
+    """Answer 404, in the control API's own form."""
     return web.json_response({"error": f"There is no {request.method} {request.path}."}, status=404)
 
 

@@ -17,9 +17,9 @@ class Refusal(Exception):
     """Parameters, where it is about several."""
     headers: dict[str, str] = field(default_factory=dict)
     more: dict[str, object] = field(default_factory=dict)
-    """What else stands in `meta`."""
+    """Further fields of `meta`."""
     client: object = None
-    """The client as it is after the refusal, where the Frontend API tells it."""
+    """The client as it is after the refusal; the Frontend API answers with it."""
 
     def content(self, trace_id: str) -> dict[str, object]:
         """As the body of an answer."""
@@ -64,7 +64,7 @@ def header_invalid() -> Refusal:
 
 
 def version_invalid(reason: str) -> Refusal:
-    """The API version is none that there is."""
+    """Clerk has no such API version."""
     return Refusal(400, "api_version_invalid", "invalid API version", f"Invalid Clerk API version: {reason}")
 
 
@@ -100,7 +100,7 @@ def too_many_requests(retry_after: int) -> Refusal:
 
 
 def not_found(what: str = "Resource not found") -> Refusal:
-    """There is nothing there."""
+    """Nothing has this id."""
     return Refusal(404, "resource_not_found", "not found", what)
 
 
@@ -127,7 +127,7 @@ def missing(param: str) -> Refusal:
 
 
 def data_missing(names: Sequence[str]) -> Refusal:
-    """What the instance wants of every user is not all there."""
+    """The user lacks something that the instance wants of everybody."""
     told = " ".join(f'"{name}"' for name in names)
     return Refusal(
         422,
@@ -168,7 +168,7 @@ def duplicate_values(param: str) -> Refusal:
 
 
 def value_invalid(param: str, value: object = None) -> Refusal:
-    """The value is none of those allowed."""
+    """The value is not one of those allowed."""
     told = (
         f"{value} does not match one of the allowed values for parameter {param}"
         if value
@@ -357,7 +357,7 @@ def client_not_found() -> Refusal:
 
 
 def client_state_invalid() -> Refusal:
-    """The sign-in is not where this can be done."""
+    """The sign-in is at another step."""
     return Refusal(
         400,
         "client_state_invalid",
@@ -394,7 +394,7 @@ def code_incorrect() -> Refusal:
 
 
 def strategy_for_user_invalid() -> Refusal:
-    """The user cannot sign in this way."""
+    """This strategy is not open to the user."""
     return Refusal(
         400,
         "strategy_for_user_invalid",
@@ -404,7 +404,7 @@ def strategy_for_user_invalid() -> Refusal:
 
 
 def strategy_invalid() -> Refusal:
-    """The sign-in cannot go on this way."""
+    """The sign-in does not take this strategy at this point."""
     return Refusal(
         400,
         "verification_strategy_invalid",
@@ -514,7 +514,7 @@ def ticket_revoked() -> Refusal:
 
 
 def native_api_disabled() -> Refusal:
-    """A native application asks, and the instance takes none."""
+    """A native application asks, and the instance does not serve any."""
     return Refusal(
         400,
         "native_api_disabled",
@@ -544,7 +544,7 @@ def proxy_key_invalid() -> Refusal:
 
 
 def browser_unauthenticated() -> Refusal:
-    """A browser's request to a development instance, without the cookies that there would be."""
+    """A browser's request to a development instance, without the cookies that a browser has there."""
     return Refusal(
         401,
         "dev_browser_unauthenticated",
@@ -704,7 +704,7 @@ def password_required() -> Refusal:
 
 
 def backup_codes_not_available() -> Refusal:
-    """The user has no second factor that they would stand in for."""
+    """Backup codes stand in for a second factor, and the user has none."""
     return Refusal(
         400,
         "backup_codes_not_available",
@@ -726,7 +726,7 @@ def reverification_required(level: str) -> Refusal:
 
 
 def reverification_invalid() -> Refusal:
-    """The check is at another step."""
+    """The reverification is at another step."""
     return Refusal(
         400,
         "invalid_action_for_session_reverification",
@@ -736,7 +736,7 @@ def reverification_invalid() -> Refusal:
 
 
 def reverification_missing() -> Refusal:
-    """No check was begun."""
+    """No reverification was begun."""
     return Refusal(
         400,
         "session_reverification_missing",

@@ -14,7 +14,7 @@ from toolkit.sandbox.emulator.store import Store, now_ms, set_clock
 from toolkit.sandbox.emulator.traffic import Exchange
 
 MOST_MESSAGES = 10_000
-"""That the outbox keeps."""
+"""Messages that the outbox keeps."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Call:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
-    """The peer's."""
+    """The IP address of whoever is connected."""
 
 
 class Instance:
@@ -47,9 +47,9 @@ class Instance:
         self.outbox: list[dict[str, object]] = []
         self.traffic: deque[Exchange] = deque(maxlen=self.settings.traffic)
         self.starts: deque[float] = deque()
-        """When the requests of the last ten seconds came that the rate limit let through."""
+        """When each request of the last ten seconds came that the rate limit let through."""
         self.visits: dict[tuple[str, str], list[float]] = {}
-        """The same for the Frontend API, by address and kind of request."""
+        """The same for the Frontend API, by IP address and kind of request."""
 
     @property
     def environment_type(self) -> str:
@@ -58,7 +58,7 @@ class Instance:
 
     @cached_property
     def signing_key(self) -> SigningKey:
-        """What its tokens are signed with; made once, and kept with the state."""
+        """The key that signs its tokens; made once, and kept with the state."""
         kept = self.store.get_thing("signing_key", "signing_key")
         if kept is None:
             kept = {"pem": make_pem()}
@@ -72,7 +72,7 @@ class Instance:
 
     @staticmethod
     def monotonic() -> float:
-        """Seconds that only go forward."""
+        """Seconds that never go back."""
         return time.monotonic()
 
     def send(self, channel: str, to: str, purpose: str, code: str) -> None:

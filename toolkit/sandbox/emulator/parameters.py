@@ -1,4 +1,4 @@
-"""What a request holds, read with Clerk's checks."""
+"""The parameters of a request, read with Clerk's checks."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -38,7 +38,7 @@ class Body:
         return name in self._values
 
     def text(self, name: str, most: int | None = MOST_CHARACTERS) -> str | None:
-        """A string; null is none."""
+        """A string, or None if it is null or was not sent."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -56,7 +56,7 @@ class Body:
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean; null is the default."""
+        """A boolean, or the default if it is null or was not sent."""
         value = self._values.get(name)
         if value is None:
             return default
@@ -65,7 +65,7 @@ class Body:
         return value
 
     def integer(self, name: str) -> int | None:
-        """A whole number; null is none."""
+        """A whole number, or None if it is null or was not sent."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -74,7 +74,7 @@ class Body:
         return value
 
     def texts(self, name: str) -> list[str]:
-        """An array of strings; none is empty."""
+        """An array of strings, empty if it is null or was not sent."""
         value = self._values.get(name)
         if value is None:
             return []
@@ -83,7 +83,7 @@ class Body:
         return value
 
     def mapping(self, name: str) -> dict[str, object]:
-        """An object; none is empty."""
+        """An object, empty if it is null or was not sent."""
         value = self._values.get(name)
         if value is None:
             return {}

@@ -15,7 +15,7 @@ from toolkit.sandbox.emulator import errors
 
 LEAST_LENGTH = 8
 MOST_BYTES = 72
-"""What bcrypt, Clerk's own hasher, takes in."""
+"""Bytes of a password that bcrypt, Clerk's own hasher, reads."""
 PWNED = frozenset(
     {
         "password",
@@ -32,13 +32,13 @@ PWNED = frozenset(
 """A handful of the passwords that are in every list of leaked ones."""
 OWN_HASHER = "argon2id"
 _OWN = PasswordHasher(time_cost=1, memory_cost=256, parallelism=1)
-"""Cheap, as nobody's real password is here."""
+"""Cheap, since no real password is ever here."""
 _BCRYPT = re.compile(r"\$2[abxy]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _VARIANTS = {"argon2id": Type.ID, "argon2i": Type.I}
 
 
 def check_digest(digest: str, hasher: str) -> None:
-    """Raises Refusal when the digest is not of the hasher's form, or the hasher is none that is emulated."""
+    """Raises Refusal when the digest is not of the hasher's form, or the hasher is not emulated."""
     if hasher == "bcrypt":
         if not _BCRYPT.fullmatch(digest):
             raise errors.digest_invalid()
@@ -93,7 +93,7 @@ def _bcrypt_matches(digest: str, secret: bytes) -> bool:
 
 
 def check_password(password: str, param: str = "password") -> None:
-    """Clerk's rules for new passwords. Raises Refusal."""
+    """Hold a new password against Clerk's rules. Raises Refusal."""
     if len(password) < LEAST_LENGTH:
         raise errors.password_too_short(LEAST_LENGTH, param)
     if len(password.encode()) > MOST_BYTES:

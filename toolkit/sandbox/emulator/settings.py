@@ -25,7 +25,7 @@ class Settings(BaseModel):
     latency_jitter_ms: float = Field(default=0, ge=0, le=MOST_LATENCY_MS)
     """Up to so many milliseconds more, evenly spread."""
     user_quota: int | None = Field(default=None, ge=0)
-    """Users that the instance takes; none is without limit."""
+    """Users that the instance takes at most; None for no limit."""
     traffic: int = Field(default=10_000, ge=0, le=1_000_000)
     """Exchanges that are kept."""
     email_address: bool = True
@@ -43,14 +43,14 @@ class Settings(BaseModel):
     single_session_mode: bool = True
     """A client has one session at most."""
     lockout_attempts: int = Field(default=100, ge=1)
-    """Failed attempts after which a user is locked, and"""
+    """Failed attempts after which a user is locked."""
     lockout_seconds: int = Field(default=3600, ge=1)
-    """for how long."""
+    """How long a lock lasts."""
     compromised_sign_in: Literal["new_password", "refused"] = "new_password"
-    """Who signs in with a password that is set as compromised needs a new one, or another way to sign in first."""
+    """What happens when a password that is set as compromised is right: a new one is due, or the sign-in is refused."""
     sign_in_as: str | None = None
     """A user id: every sign-in ends as this user's, whoever signed in. To test that nobody believes it."""
     bans: bool = True
     """The plan includes banning users."""
     required: tuple[Requirable, ...] = ()
-    """What every user must have."""
+    """Fields that every user must have."""

@@ -33,12 +33,12 @@ _ahead_ms = 0
 
 
 def now_ms() -> int:
-    """The instance's time: milliseconds since 1970, and what the clock was put forward."""
+    """The instance's time in milliseconds since 1970, with what the clock was put forward by."""
     return time.time_ns() // 1_000_000 + _ahead_ms
 
 
 def set_clock(ahead_ms: int) -> None:
-    """Put the clock of this process forward, for everything that goes by time but the rate limits."""
+    """Put the clock of this process forward. Everything goes by it, except for the rate limits."""
     global _ahead_ms
     _ahead_ms = ahead_ms
 
@@ -78,7 +78,7 @@ class Email:
 
     @property
     def identifies(self) -> bool:
-        """Verified or reserved: one can sign in with it."""
+        """Verified or reserved: the user can sign in with it."""
         return self.status != "unverified"
 
 
@@ -98,13 +98,13 @@ class Phone:
 
     @property
     def is_second_factor(self) -> bool:
-        """Verified, and meant for that."""
+        """Verified, and reserved for that."""
         return self.verified and self.reserved_for_second_factor
 
 
 @dataclass
 class User:
-    """A user, with what Clerk never shows."""
+    """A user, including what Clerk never shows."""
 
     id: str
     created_at: int
@@ -150,7 +150,7 @@ class User:
         return self.totp_secret is not None or any(phone.is_second_factor for phone in self.phones)
 
     def settle_second_factors(self) -> None:
-        """Do what follows from a change of the second factors: when it was, and which one is the default."""
+        """Bring up to date what follows from the second factors: since when there are any, and which is the default."""
         was_on = self.mfa_enabled_at is not None and self.mfa_enabled_at > (self.mfa_disabled_at or 0)
         if self.has_second_factor and not was_on:
             self.mfa_enabled_at = now_ms()
@@ -174,7 +174,7 @@ class User:
 
     @property
     def lockout_seconds(self) -> int | None:
-        """Until the lock ends; None when there is none, or it does not end by itself."""
+        """Seconds until the lock ends; None when the user is not locked, or for good."""
         if not self.is_locked or self.locked_until is None:
             return None
         return -(-(self.locked_until - now_ms()) // 1000)
@@ -191,8 +191,8 @@ class User:
 class Store:
     """Everything that the emulated instance knows.
 
-    Changes that come close together share a transaction. Whoever answers for one awaits `written` first: what was
-    answered survives a kill.
+    Changes that come close together share a transaction. Before a change is answered for, `written` is awaited, so that
+    whatever was answered survives a kill.
     """
 
     GATHER = 0.003
@@ -312,7 +312,7 @@ class Store:
         return self._value(f"SELECT count(*) FROM users WHERE {where}", values) or 0  # noqa: S608 - from users.py
 
     def put_thing(self, kind: str, thing_id: str, user_id: str | None, record: object) -> None:
-        """Write a session, a sign-in token, the settings."""
+        """Write a thing: a session, a sign-in token, the settings, or the like."""
         self._begin()
         self._connection.execute(
             "INSERT OR REPLACE INTO things VALUES (?, ?, ?, ?)",
@@ -320,19 +320,19 @@ class Store:
         )
 
     def get_thing(self, kind: str, thing_id: str) -> dict[str, object] | None:
-        """Read one of them."""
+        """Read a thing."""
         row = self._connection.execute(
             "SELECT record FROM things WHERE kind = ? AND id = ?", (kind, thing_id)
         ).fetchone()
         return orjson.loads(row[0]) if row else None
 
     def delete_thing(self, kind: str, thing_id: str) -> None:
-        """Remove one of them."""
+        """Remove a thing."""
         self._begin()
         self._connection.execute("DELETE FROM things WHERE kind = ? AND id = ?", (kind, thing_id))
 
     def things_of(self, kind: str, user_id: str | None) -> list[dict[str, object]]:
-        """All of a kind, newest first; those of one user, or everybody's."""
+        """All things of a kind, newest first; those of one user, or everybody's."""
         of_user, values = ("AND user_id = ?", (kind, user_id)) if user_id is not None else ("", (kind,))
         rows = self._connection.execute(
             f"SELECT record FROM things WHERE kind = ? {of_user} ORDER BY id DESC",  # noqa: S608 - from the line above

@@ -1,6 +1,6 @@
-"""The exchanges that were had, as raw bytes until somebody asks for them.
+"""The latest exchanges, kept as raw bytes until somebody asks for them.
 
-Then the secrets in them are left out: what is told here ends in files.
+They are given out without the secrets in them, since they end up in files.
 """
 
 import re
@@ -19,7 +19,7 @@ _SENT = frozenset(
     }
 )
 _ANSWERED = frozenset({"token", "jwt", "secret", "uri", "codes", "backup_codes"})
-"""Fields with secrets, in requests and in answers."""
+"""Fields that hold secrets, in requests (_SENT) and in answers (_ANSWERED)."""
 _REDACTED = "[redacted]"
 
 

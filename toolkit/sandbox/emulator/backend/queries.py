@@ -44,7 +44,7 @@ _LISTS = (
 )
 _TEXTS = ("query", "email_address_query", "phone_number_query", "username_query", "name_query")
 _ELSEWHERE = ("limit", "offset", "order_by", "starting_after", "provider")
-"""Read by read_page, or of no meaning without another."""
+"""Parameters that are not filters: read by read_page, or of no effect alone."""
 
 Query = Sequence[tuple[str, str]]
 Condition = tuple[str, tuple[Value, ...]]

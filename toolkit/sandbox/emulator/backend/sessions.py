@@ -103,6 +103,6 @@ def _find_session(instance: Instance, call: Call) -> dict[str, object]:
 
 
 def _shown(session: dict[str, object]) -> dict[str, object]:
-    """Without what is not told."""
+    """The session as it is answered, without the fields that Clerk keeps to itself."""
     shown = {name: value for name, value in session.items() if name not in ("verified_at", "verification")}
     return {**shown, "status": sessions.status_of(session)}

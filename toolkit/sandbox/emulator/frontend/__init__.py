@@ -1,1 +1,1 @@
-"""The Frontend API: what end users' devices ask, as native applications do (`_is_native`)."""
+"""The Frontend API: requests of end users' devices, as native applications make them (`_is_native`)."""

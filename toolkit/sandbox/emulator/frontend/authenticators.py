@@ -54,7 +54,7 @@ async def delete_totp(visit: Visit) -> object:
 
 
 async def create_backup_codes(visit: Visit) -> object:
-    """POST /v1/me/backup_codes: those that there were are void."""
+    """POST /v1/me/backup_codes: the codes from before are void."""
     user, _ = me.fresh(visit)
     if not user.has_second_factor:
         raise errors.backup_codes_not_available()

@@ -9,7 +9,8 @@ from toolkit.sandbox.emulator.frontend.visit import Record, Visit, spend
 from toolkit.sandbox.emulator.store import User, now_ms
 
 FRESH_MS = 10 * 60 * 1000
-"""How long a proven factor lets its user change what matters (https://clerk.com/docs/guides/secure/reverification)."""
+"""How long after proving a factor its user may change passwords and factors without proving it again
+(https://clerk.com/docs/guides/secure/reverification)."""
 
 
 async def get_me(visit: Visit) -> object:

@@ -10,7 +10,7 @@ from toolkit.sandbox.emulator.frontend.visit import Record, Visit
 from toolkit.sandbox.emulator.store import Email, Phone, User, now_ms
 
 STRATEGIES = {"totp": "verification_totp", "backup_code": "verification_backup_code"}
-"""What is proven at once, without a code being sent, and how its verification is called."""
+"""Strategies for which no code is sent, and what Clerk calls their verification."""
 
 
 def refuse_locked(user: User) -> None:
@@ -36,7 +36,7 @@ def count_failure(visit: Visit, user_id: str) -> None:
 async def check_password(
     visit: Visit, user: User, password: str, wrong: Callable[[], Refusal] = errors.password_incorrect
 ) -> User:
-    """The user, as known after the time that this takes. Raises Refusal."""
+    """Check the password; returns the user as they are by then, for it takes time. Raises Refusal."""
     refuse_locked(user)
     if user.password_digest is None or user.password_hasher is None:
         raise errors.strategy_for_user_invalid()
@@ -51,7 +51,7 @@ async def check_password(
 
 
 async def set_password(visit: Visit, user: User, password: str, param: str = "password") -> User:
-    """The user with a new password. Raises Refusal for one that Clerk does not take."""
+    """Give the user a new password; returns the user with it. Raises Refusal for one that Clerk does not take."""
     passwords.check_password(password, param)
     digest = await asyncio.to_thread(passwords.hash_password, password)
     visit.refresh()
@@ -73,7 +73,7 @@ def send_code(visit: Visit, flow: Record, factor: str, to: str, strategy: str) -
 
 
 def check_code(visit: Visit, flow: Record, factor: str, strategy: str, user: User) -> User:
-    """Check a code of `send_code`; the user, whose address it proved. Raises Refusal."""
+    """Check a code of `send_code`; returns the user, whose address it has proven. Raises Refusal."""
     refuse_locked(user)
     kept = flow["code"]
     if not isinstance(kept, dict) or kept["factor"] != factor:
@@ -109,7 +109,7 @@ def verified(kind: str, strategy: str) -> Record:
 
 
 def reread(visit: Visit, user: User) -> User:
-    """The user as known now. Raises Refusal when there is none any more."""
+    """The user as they are now. Raises Refusal when they were deleted meanwhile."""
     found = visit.instance.store.get(user.id)
     if found is None:
         raise errors.identifier_not_found()

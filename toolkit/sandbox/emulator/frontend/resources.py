@@ -62,7 +62,7 @@ def show_session(visit: Visit, session: Record) -> Record:
 
 
 def show_session_base(visit: Visit, session: Record) -> Record:
-    """What every form of a session has."""
+    """The fields that a session has in every answer."""
     return {
         "id": session["id"],
         "object": "session",
@@ -123,7 +123,7 @@ def show_sign_in(visit: Visit, sign_in: Record | None) -> Record | None:
 
 
 def first_factors(user: User) -> list[Record]:
-    """How the user may begin."""
+    """The first factors that the user may sign in with."""
     factors: list[Record] = []
     if user.password_digest is not None:
         factors.append({"strategy": "password"})
@@ -143,7 +143,7 @@ def _by_email(user: User, email: Email, strategy: str) -> Record:
 
 
 def second_factors(user: User, status: str) -> list[Record]:
-    """How the user may go on, in a sign-in of that status."""
+    """The second factors that a sign-in of this status takes from the user."""
     if status == "needs_client_trust":
         return [_by_email(user, email, "email_code") for email in user.emails if email.identifies]
     factors: list[Record] = []

@@ -21,7 +21,7 @@ async def create_client(visit: Visit) -> object:
 
 
 async def end_client(visit: Visit) -> object:
-    """DELETE /v1/client: its sessions end, and nobody knows its token any more."""
+    """DELETE /v1/client: its sessions end, and its token is unknown from then on."""
     client = _sign_out(visit, "ended")
     visit.instance.store.delete_thing("client", client.id)
     visit.client = None
@@ -29,7 +29,7 @@ async def end_client(visit: Visit) -> object:
 
 
 async def sign_out(visit: Visit) -> object:
-    """DELETE /v1/client/sessions: the client stays, and with it who is known on it."""
+    """DELETE /v1/client/sessions: the client stays, and remembers who signed in on it."""
     client = _sign_out(visit, "removed")
     client.session_ids.clear()
     client.last_active_session_id = None

@@ -1,4 +1,4 @@
-"""Sign-ins: who one says one is, the first factor, the second, and the session at the end."""
+"""Sign-ins: an identifier, the first factor, the second, and the session at the end."""
 
 from dataclasses import replace
 
@@ -180,7 +180,7 @@ def _identify(visit: Visit, sign_in: Record) -> User:
 
 
 def _name(visit: Visit, sign_in: Record, user: User) -> None:
-    """Note who it is that wants to sign in. Raises Refusal when they are signed in already."""
+    """Note who wants to sign in. Raises Refusal when they are signed in already."""
     if any(session["user_id"] == user.id for session in visit.sessions()):
         raise errors.already_signed_in()
     sign_in["user_id"], sign_in["status"] = user.id, "needs_first_factor"

@@ -12,7 +12,7 @@ LEVELS = ("first_factor", "second_factor", "multi_factor")
 
 
 async def begin(visit: Visit) -> object:
-    """POST /v1/client/sessions/{session_id}/verify: without a second factor the first is what there is."""
+    """POST /v1/client/sessions/{session_id}/verify: of a user without a second factor, only the first is wanted."""
     session, level = find(visit), visit.text("level")
     if level not in LEVELS:
         raise errors.value_invalid("level", level)
@@ -77,7 +77,7 @@ async def attempt_second_factor(visit: Visit) -> object:
 
 
 def _under_way(visit: Visit, status: str) -> tuple[Record, Record, User]:
-    """The session, the check of it that was begun, and the user. Raises Refusal."""
+    """The session, its reverification that was begun, and the user. Raises Refusal."""
     session = find(visit)
     flow = session.get("verification")
     if not isinstance(flow, dict) or flow["status"] == "complete":

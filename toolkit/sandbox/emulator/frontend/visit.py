@@ -27,7 +27,7 @@ Record = dict[str, object]
 
 @dataclass
 class ClientRecord:
-    """A device. One that was only just made is kept when something happens on it."""
+    """A device. A new one is stored only once something happens on it."""
 
     id: str
     created_at: int
@@ -37,7 +37,7 @@ class ClientRecord:
     last_active_session_id: str | None = None
     last_strategy: str | None = None
     known_users: list[str] = field(default_factory=list)
-    """Who signed in on it before: client trust asks those no more."""
+    """Users who signed in on it before, whom client trust does not ask for a code again."""
     rotation: int = 0
 
 
@@ -65,7 +65,7 @@ class Visit:
         return self.client
 
     def sessions(self) -> list[Record]:
-        """The client's sessions that live."""
+        """The client's live sessions."""
         if self.client is None:
             return []
         found = (
@@ -81,12 +81,12 @@ class Visit:
         self.instance.store.put_thing("client", client.id, None, client)
 
     def refresh(self) -> None:
-        """Look at the client again: while something took its time, another request may have changed it."""
+        """Read the client again, after something that took time: another request may have changed it."""
         if self.client is not None:
             self.client = load_client(self.instance, self.client.id) or self.client
 
     def token_header(self) -> dict[str, str]:
-        """The client's token as it is told; nothing for a client that was not kept."""
+        """The header with the client's token; empty for a client that was not stored."""
         if self.client is None or not self.client.rotation:
             return {}
         claims = {"id": self.client.id, "rotating_token": self.client.rotation}
@@ -99,7 +99,7 @@ Work = Callable[[Visit], Awaitable[object]]
 def served(
     work: Work, show_client: Callable[[Visit], object]
 ) -> Callable[[Instance, Call], Awaitable[Answer]]:
-    """A handler: finds the client, lets the work answer, and wraps it up with the client as it is then."""
+    """Make a handler that finds the client, has `work` answer, and wraps the answer up with the client as it is then."""
 
     async def handle(instance: Instance, call: Call) -> Answer:
         visit = _receive(instance, call)
@@ -137,13 +137,13 @@ def spend(instance: Instance, call: Call, kind: str) -> None:
 
 
 def _forget_old(visits: dict[tuple[str, str], list[float]], since: float) -> None:
-    """Drop the addresses that did not come since; who came last is at the end."""
+    """Forget the addresses that have not come since; the latest are at the end."""
     while (oldest := next(iter(visits))) and visits[oldest][-1] <= since:
         del visits[oldest]
 
 
 def is_native(instance: Instance, call: Call) -> bool:
-    """Whether a native application asks. Raises Refusal when the instance takes none."""
+    """Whether a native application asks. Raises Refusal when the instance does not serve any."""
     native = dict(call.query).get("_is_native") in ("1", "true")
     if native and not instance.settings.native_api:
         raise errors.native_api_disabled()
@@ -151,7 +151,7 @@ def is_native(instance: Instance, call: Call) -> bool:
 
 
 def _receive(instance: Instance, call: Call) -> Visit:
-    """Raises Refusal for what is no request of a native application, or of a proxy without the key."""
+    """Raises Refusal unless a native application asks, and a proxy has the key."""
     _check_proxy(instance, call)
     if call.body and not call.headers.get("Content-Type", "").startswith(FORM):
         raise errors.content_type_unsupported(call.headers.get("Content-Type", ""), FORM)
