@@ -16,7 +16,7 @@ ATTEMPTS = 5
 
 Path = Literal["clerk", "legacy"]
 Kind = Literal["second_factor", "client_trust"]
-Transport = Literal["cookie", "bearer"]
+Delivery = Literal["cookie", "bearer"]
 Method = Literal["totp", "backup_code", "sms", "email"]
 
 
@@ -36,9 +36,9 @@ class Challenge:
     """A login whose password was right."""
 
     user_id: UUID
-    path: Path
+    system: Path
     kind: Kind
-    transport: Transport
+    delivery: Delivery
     ways: tuple[Way, ...]
     sign_in_id: str | None = None
     client_token: str | None = field(default=None, repr=False)
@@ -67,10 +67,10 @@ class Challenges:
             connection,
             id_hash=hash_token(challenge_id),
             user_id=str(challenge.user_id),
-            path=challenge.path,
+            system=challenge.system,
             kind=challenge.kind,
-            transport=challenge.transport,
-            factors=_WAYS.dump_json(challenge.ways).decode(),
+            delivery=challenge.delivery,
+            methods=_WAYS.dump_json(challenge.ways).decode(),
             clerk_sign_in_id=challenge.sign_in_id,
             client_token_cipher=sealed.cipher,
             client_token_nonce=sealed.nonce,
@@ -109,10 +109,10 @@ class Challenges:
     def _challenge(self, record: Any) -> Challenge:
         return Challenge(
             user_id=UUID(record["user_id"]),
-            path=record["path"],
+            system=record["system"],
             kind=record["kind"],
-            transport=record["transport"],
-            ways=_WAYS.validate_python(orjson.loads(record["factors"])),
+            delivery=record["delivery"],
+            ways=_WAYS.validate_python(orjson.loads(record["methods"])),
             sign_in_id=record["clerk_sign_in_id"],
             client_token=self._cipher.open(Sealed(record["cipher"], record["nonce"])),
             digest_hash=record["digest_hash"],

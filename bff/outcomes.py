@@ -9,7 +9,7 @@ from aiohttp import web
 from bff import cookies
 from bff.addresses import Address, Network, client_address
 from bff.api import answer
-from bff.challenges import Challenge, Transport
+from bff.challenges import Challenge, Delivery
 from bff.sessions import Minted
 from bff.views import (
     ChallengeView,
@@ -41,7 +41,7 @@ class Complete:
     """Logged in."""
 
     minted: Minted
-    transport: Transport
+    delivery: Delivery
     device: str | None = field(default=None, repr=False)
 
 
@@ -71,7 +71,7 @@ class Verifying:
     """Masked."""
     resend_after: int
     """Seconds until another code may be asked for."""
-    transport: Transport = "cookie"
+    delivery: Delivery = "cookie"
     device: str | None = field(default=None, repr=False)
 
 
@@ -97,8 +97,8 @@ class Responder:
     def respond(self, outcome: Outcome, status: int = 200) -> web.StreamResponse:
         """Answer, with the cookies or tokens that go with it."""
         match outcome:
-            case Complete(minted, transport, device):
-                bearer = transport == "bearer"
+            case Complete(minted, delivery, device):
+                bearer = delivery == "bearer"
                 response = answer(
                     CompleteView(
                         user=UserView.of(minted.session.user),
@@ -112,7 +112,7 @@ class Responder:
                     cookies.set_session(response, minted, secure=self.secure)
                     cookies.set_device(response, device, secure=self.secure)
             case Challenged(challenge_id, expires_at, challenge, sent_to, device):
-                bearer = challenge.transport == "bearer"
+                bearer = challenge.delivery == "bearer"
                 response = answer(
                     SecondFactorView(
                         status="needs_client_trust"
@@ -130,8 +130,8 @@ class Responder:
                 )
                 if not bearer:
                     cookies.set_device(response, device, secure=self.secure)
-            case Verifying(signup_id, sent_to, resend_after, transport, device):
-                bearer = transport == "bearer"
+            case Verifying(signup_id, sent_to, resend_after, delivery, device):
+                bearer = delivery == "bearer"
                 response = answer(
                     VerificationView(
                         signup_id=signup_id,

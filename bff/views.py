@@ -82,7 +82,7 @@ class ChallengeView(Answer):
 
 
 class CompleteView(Answer):
-    """Logged in. `token` and `device` are there for bearer transport alone."""
+    """Logged in. `token` and `device` are there for bearer delivery alone."""
 
     status: Literal["complete"] = "complete"
     user: UserView

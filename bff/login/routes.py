@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import Field, StringConstraints
 
 from bff.api import Body, Endpoint, answer, read
-from bff.challenges import Method, Transport
+from bff.challenges import Delivery, Method
 from bff.login.service import LoginService
 from bff.outcomes import Responder
 from bff.views import CompleteView, NewPasswordView, SecondFactorView, VerificationView, WayView
@@ -22,7 +22,7 @@ class LoginBody(Body):
 
     email: Text
     password: Secret = Field(repr=False)
-    transport: Transport = "cookie"
+    delivery: Delivery = "cookie"
     """How the session is handed over: as a cookie, or as a token in the answer."""
     device: Secret | None = Field(default=None, repr=False)
     """The device's id from an earlier login, for clients without cookies."""
@@ -96,7 +96,7 @@ class LoginRoutes:
         body = await read(request, LoginBody)
         visitor = self.responder.visitor(request, body.device)
         return self.responder.respond(
-            await self.service.login(body.email, body.password, body.transport, visitor)
+            await self.service.login(body.email, body.password, body.delivery, visitor)
         )
 
     async def prepare(self, request: web.Request) -> web.StreamResponse:

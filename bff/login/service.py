@@ -12,7 +12,7 @@ import structlog
 
 from bff import emails
 from bff.addresses import Address
-from bff.challenges import Challenge, Challenges, Method, Path, Transport, Way
+from bff.challenges import Challenge, Challenges, Delivery, Method, Path, Way
 from bff.database import Database
 from bff.devices import Devices
 from bff.limits import Limits, by_address
@@ -88,7 +88,7 @@ class LoginService:
         self._metrics = metrics
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def login(self, email: str, password: str, transport: Transport, visitor: Visitor) -> Outcome:
+    async def login(self, email: str, password: str, delivery: Delivery, visitor: Visitor) -> Outcome:
         """Try a password. Raises Problem.
 
         However it is refused, the answer is the same and takes as long (invariant 9).
@@ -104,12 +104,12 @@ class LoginService:
             await self._count(_path(account), "limited")
             raise
         try:
-            outcome = await self._login_as_it_stands(email, password, transport, visitor)
+            outcome = await self._login_as_it_stands(email, password, delivery, visitor)
         except Refused:
             verifying = await self._signups.resume_nowhere(email, password, visitor)
             if verifying is not None:
                 await asyncio.sleep(max(0.0, started + self._signups.answer_seconds - time.monotonic()))
-                return replace(verifying, transport=transport)
+                return replace(verifying, delivery=delivery)
             await asyncio.sleep(max(0.0, started + self._settings.failure_seconds - time.monotonic()))
             raise Problem("credentials_invalid") from None
         except ClerkOut as error:
@@ -132,11 +132,11 @@ class LoginService:
         return {f"email {typed}": limit} | ({f"account {account.id}": limit} if account else {})
 
     async def _login_as_it_stands(
-        self, email: str, password: str, transport: Transport, visitor: Visitor
+        self, email: str, password: str, delivery: Delivery, visitor: Visitor
     ) -> Outcome:
         for _ in range(ROUNDS):
             try:
-                return await self._login(email, password, transport, visitor)
+                return await self._login(email, password, delivery, visitor)
             except _Changed:
                 continue
         raise ClerkOut
@@ -176,7 +176,7 @@ class LoginService:
         if challenge.way(method) is None:
             raise Problem("request_invalid", f"This login cannot be finished by {method}.")
         try:
-            if challenge.path == "clerk":
+            if challenge.system == "clerk":
                 outcome = await self._finish_with_clerk(
                     challenge_id, challenge, account, method, code, visitor
                 )
@@ -185,10 +185,10 @@ class LoginService:
                 return outcome
             return await self._finish_with_legacy(challenge_id, challenge, account, code, visitor)
         except Refused as refused:
-            await self._count(challenge.path, refused.outcome)
+            await self._count(challenge.system, refused.outcome)
             raise Problem("code_invalid") from None
         except ClerkOut as error:
-            await self._count(challenge.path, "unavailable")
+            await self._count(challenge.system, "unavailable")
             if not error.asked:
                 await self._give_back(challenge_id)
             raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
@@ -214,7 +214,7 @@ class LoginService:
         """Wait for what is still being ended in Clerk."""
         await asyncio.gather(*self._ending, return_exceptions=True)
 
-    async def _login(self, email: str, password: str, transport: Transport, visitor: Visitor) -> Outcome:
+    async def _login(self, email: str, password: str, delivery: Delivery, visitor: Visitor) -> Outcome:
         async with self._database.connection() as connection:
             account = await accounts.by_email(connection, email)
             client_token = None
@@ -226,11 +226,11 @@ class LoginService:
                 await self._match(None, password)
                 raise Refused("unknown" if account is None else "disabled")
             if account.clerk_id is not None:
-                return await self._login_with_clerk(account, password, transport, visitor, client_token)
+                return await self._login_with_clerk(account, password, delivery, visitor, client_token)
             if not await self._legacy_is_on():
                 await self._match(None, password)
                 raise Refused("legacy_off")
-            return await self._login_with_legacy(account, password, transport, visitor)
+            return await self._login_with_legacy(account, password, delivery, visitor)
         except Refused as refused:
             await self._count(path, refused.outcome)
             raise
@@ -245,7 +245,7 @@ class LoginService:
         self,
         account: Account,
         password: str,
-        transport: Transport,
+        delivery: Delivery,
         visitor: Visitor,
         client_token: str | None,
     ) -> Outcome:
@@ -260,7 +260,7 @@ class LoginService:
             await self._count("clerk", "needs_new_password")
             return NewPasswordNeeded()
         if isinstance(result, SignedIn):
-            return await self._complete_with_clerk(account, result, transport, visitor)
+            return await self._complete_with_clerk(account, result, delivery, visitor)
         if result.kind == "client_trust" and not account.email_verified:
             verifying = await self._signups.resume(account, None, visitor)  # it is a code by mail as well
             if verifying is not None:
@@ -268,14 +268,14 @@ class LoginService:
                     device = await self._devices.keep(
                         connection, visitor.device, account.id, result.client_token
                     )
-                return replace(verifying, transport=transport, device=device)
-        return await self._challenge_with_clerk(account, result, transport, visitor)
+                return replace(verifying, delivery=delivery, device=device)
+        return await self._challenge_with_clerk(account, result, delivery, visitor)
 
     async def _challenge_with_clerk(
-        self, account: Account, step: StepNeeded, transport: Transport, visitor: Visitor
+        self, account: Account, step: StepNeeded, delivery: Delivery, visitor: Visitor
     ) -> Challenged:
         challenge = Challenge(
-            account.id, "clerk", step.kind, transport, step.ways, step.sign_in_id, step.client_token
+            account.id, "clerk", step.kind, delivery, step.ways, step.sign_in_id, step.client_token
         )
         token, sent_to = step.client_token, None
         if step.ways[0].clerk_id is not None:  # as Clerk's own pages do
@@ -305,7 +305,7 @@ class LoginService:
         self,
         account: Account,
         signed_in: SignedIn,
-        transport: Transport,
+        delivery: Delivery,
         visitor: Visitor,
         challenge_id: str | None = None,
     ) -> Complete | Verifying:
@@ -325,7 +325,7 @@ class LoginService:
                     device = await self._devices.keep(
                         connection, visitor.device, account.id, signed_in.session.client_token
                     )
-                    return replace(verifying, transport=transport, device=device)
+                    return replace(verifying, delivery=delivery, device=device)
                 minted = await self._sessions.mint(
                     connection,
                     standing,
@@ -342,7 +342,7 @@ class LoginService:
             self.end_in_clerk(signed_in.session, visitor.address)
             raise
         await self._count("clerk", "success")
-        return Complete(minted, transport, device)
+        return Complete(minted, delivery, device)
 
     async def _finish_with_clerk(
         self,
@@ -360,10 +360,10 @@ class LoginService:
         )
         if isinstance(result, PasswordNeeded):
             return NewPasswordNeeded()
-        return await self._complete_with_clerk(account, result, challenge.transport, visitor, challenge_id)
+        return await self._complete_with_clerk(account, result, challenge.delivery, visitor, challenge_id)
 
     async def _login_with_legacy(
-        self, account: Account, password: str, transport: Transport, visitor: Visitor
+        self, account: Account, password: str, delivery: Delivery, visitor: Visitor
     ) -> Outcome:
         if not await self._match(account.digest, password):
             raise Refused("wrong_password")
@@ -372,7 +372,7 @@ class LoginService:
                 account.id,
                 "legacy",
                 "second_factor",
-                transport,
+                delivery,
                 (Way("totp"),),
                 digest_hash=account.digest_hash,
             )
@@ -388,7 +388,7 @@ class LoginService:
         if minted is None:
             raise _Changed
         await self._count("legacy", "success")
-        return Complete(minted, transport)
+        return Complete(minted, delivery)
 
     async def _finish_with_legacy(
         self, challenge_id: str, challenge: Challenge, account: Account, code: str, visitor: Visitor
@@ -412,7 +412,7 @@ class LoginService:
             if minted is None:
                 raise _Changed
         await self._count("legacy", "success")
-        return Complete(minted, challenge.transport)
+        return Complete(minted, challenge.delivery)
 
     async def _legacy_is_on(self) -> bool:
         async with self._database.connection() as connection:
@@ -430,7 +430,7 @@ class LoginService:
         try:
             await self._limits.spend({f"codes {challenge.user_id}": self._settings.codes_per_user})
         except Problem:
-            await self._count(challenge.path, "limited")
+            await self._count(challenge.system, "limited")
             raise
 
     async def _count(self, path: str, outcome: str) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import EmailStr, Field, StringConstraints
 
 from bff.api import Body, Endpoint, read
-from bff.challenges import Transport
+from bff.challenges import Delivery
 from bff.login.routes import Code, Secret
 from bff.outcomes import Responder
 from bff.problems import Problem
@@ -30,7 +30,7 @@ class SignupBody(Body):
     password: Secret = Field(repr=False)
     first_name: Name | None = None
     last_name: Name | None = None
-    transport: Transport = "cookie"
+    delivery: Delivery = "cookie"
     """How the session is to be handed over: as a cookie, or as a token in the answer."""
 
 
@@ -94,7 +94,7 @@ class SignupRoutes:
         body = await read(request, SignupBody)
         person = Person(body.email, body.password, body.first_name or None, body.last_name or None)
         visitor = self.responder.visitor(request)
-        outcome = await self.service.sign_up(body.invite, person, body.transport, visitor)
+        outcome = await self.service.sign_up(body.invite, person, body.delivery, visitor)
         return self.responder.respond(outcome, 201)
 
     async def verify(self, request: web.Request) -> web.StreamResponse:

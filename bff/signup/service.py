@@ -1,7 +1,7 @@
 """What happens at a signup.
 
 The switch `signup` decides who keeps the new password: Clerk or AX. With Clerk it is a saga, whose steps are written
-down as they are done (clerk_migration.signup_sagas); `toolkit.sweep.signups` ends those that do not end here.
+down as they are done (clerk_migration.signups); `toolkit.sweep.signups` ends those that do not end here.
 
 Whether an address has an account already is told to its owner, by mail, and to nobody else: the signup then leads
 nowhere and looks as if it did, from its answers to the use of the invite, which comes back when it is over.
@@ -22,7 +22,7 @@ import asyncpg
 import structlog
 
 from bff import emails
-from bff.challenges import Transport
+from bff.challenges import Delivery
 from bff.database import Database
 from bff.devices import Devices
 from bff.limits import Limits, by_address
@@ -80,7 +80,7 @@ class Waiting:
     id: UUID
     user_id: str
     email: str
-    transport: Transport
+    delivery: Delivery
     clerk_id: str | None
     """None for one that leads nowhere."""
     sent: CodeSent | None = field(repr=False)
@@ -125,7 +125,7 @@ class SignupService:
         return self._settings.answer_seconds
 
     async def sign_up(
-        self, invite: str, person: Person, transport: Transport, visitor: Visitor
+        self, invite: str, person: Person, delivery: Delivery, visitor: Visitor
     ) -> Complete | Verifying:
         """Begin a signup (with the switch on `legacy`: do all of it). Raises Problem."""
         started = time.monotonic()
@@ -135,14 +135,14 @@ class SignupService:
         async with self._database.connection() as connection:
             switch = await queries.switch(connection, name="signup")
         if switch == "legacy" and self._legacy is not None:
-            return Complete(await self._legacy.sign_up(invite, person, visitor), transport)
+            return Complete(await self._legacy.sign_up(invite, person, visitor), delivery)
         if self._clerk is None or self._sagas is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
         person = replace(person, email=person.email.lower())  # Clerk's addresses have no case
         if person.password.lower() == person.email:
             raise invalid("password", "matches_email", "The password must not be the email address.")
         try:
-            return await self._begin(self._clerk, self._sagas, invite, person, transport, visitor)
+            return await self._begin(self._clerk, self._sagas, invite, person, delivery, visitor)
         finally:
             await asyncio.sleep(max(0.0, started + self._settings.answer_seconds - time.monotonic()))
 
@@ -297,7 +297,7 @@ class SignupService:
             raise Refused("signup_over") from None
         if proven:
             async with self._database.connection() as connection:
-                await queries.verify_signup(connection, saga_id=record["id"])
+                await queries.verify_signup(connection, signup_id=record["id"])
         return proven
 
     async def _undo_not_as_made(self, signup_id: UUID) -> None:
@@ -311,15 +311,15 @@ class SignupService:
         sagas: Sagas,
         invite: str,
         person: Person,
-        transport: Transport,
+        delivery: Delivery,
         visitor: Visitor,
     ) -> Verifying:
         async with self._database.transaction() as connection:
             invite_id = await queries.take_invite(connection, code_hash=hash_invite(invite))
             if invite_id is None:
                 raise invite_invalid()
-            saga = await queries.open_saga(
-                connection, invite_id=str(invite_id), email=person.email, transport=transport
+            saga = await queries.begin_signup(
+                connection, invite_id=str(invite_id), email=person.email, delivery=delivery
             )
             taken = await queries.email_is_taken(connection, forms=emails.forms(person.email))
         saga_id = saga["id"]
@@ -375,7 +375,7 @@ class SignupService:
             try:
                 going_on = await queries.create_row(
                     connection,
-                    saga_id=saga_id,
+                    signup_id=saga_id,
                     clerk_id=clerk_id,
                     first_name=person.first_name,
                     last_name=person.last_name,
@@ -401,7 +401,7 @@ class SignupService:
         await self._spend_mail(saga_id, person)
         password_hash = await asyncio.to_thread(_hash, person.password, person.email)
         async with self._database.connection() as connection:
-            if not await queries.become_decoy(connection, saga_id=saga_id, password_hash=password_hash):
+            if not await queries.become_decoy(connection, signup_id=saga_id, password_hash=password_hash):
                 raise Problem("signup_ended")
         self._tell_owner(person.email)
 
@@ -411,7 +411,7 @@ class SignupService:
         async with self._database.connection() as connection:
             kept = await queries.code_sent(
                 connection,
-                saga_id=saga_id,
+                signup_id=saga_id,
                 email_address_id=sent.email_address_id,
                 clerk_session_id=sent.session.id,
                 cipher=sealed.cipher,
@@ -422,14 +422,14 @@ class SignupService:
     async def _waiting(self, signup_id: UUID) -> Waiting:
         """The signup, if it waits for a code. Raises Problem (signup_ended)."""
         async with self._database.connection() as connection:
-            record = await queries.signup(connection, saga_id=signup_id, unverified=self._unverified)
+            record = await queries.signup(connection, signup_id=signup_id, unverified=self._unverified)
         if record is None:
             raise Problem("signup_ended")
         return Waiting(
             record["id"],
             record["user_id"],
             record["email"],
-            record["transport"],
+            record["delivery"],
             record["clerk_id"],
             self._sent(record) if record["state"] == "code_sent" else None,
         )
@@ -449,7 +449,7 @@ class SignupService:
     ) -> ClerkSession:
         code_hash = hash_token(f"{signup.id} {code}")
         async with self._database.connection() as connection:
-            tried = await queries.try_code(connection, saga_id=signup.id, code_hash=code_hash)
+            tried = await queries.try_code(connection, signup_id=signup.id, code_hash=code_hash)
         if tried is None:
             raise Problem("signup_ended")
         session, again = sent.session, tried["again"]
@@ -472,7 +472,7 @@ class SignupService:
         except Problem as problem:
             if problem.code == "code_invalid" or (problem.code == "too_many_attempts" and not again):
                 async with self._database.connection() as connection:
-                    await queries.code_was_wrong(connection, saga_id=signup.id, code_hash=code_hash)
+                    await queries.code_was_wrong(connection, signup_id=signup.id, code_hash=code_hash)
             raise
 
     async def _resend(
@@ -493,7 +493,7 @@ class SignupService:
     ) -> Complete:
         standing = Standing(UUID(signup.user_id), signup.clerk_id, None, second_factor_passed=True)
         async with self._database.transaction() as connection:
-            if not await queries.verify_signup(connection, saga_id=signup_id):
+            if not await queries.verify_signup(connection, signup_id=signup_id):
                 raise Problem("signup_ended")
             minted = await self._sessions.mint(
                 connection,
@@ -507,7 +507,7 @@ class SignupService:
             device = await self._devices.keep(
                 connection, visitor.device, standing.user_id, session.client_token
             )
-        return Complete(minted, signup.transport, device)
+        return Complete(minted, signup.delivery, device)
 
     async def _spend_resend(self, signup_id: UUID) -> None:
         """The pause first: who presses the button too early must not use up the few that there are."""

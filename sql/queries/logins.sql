@@ -3,9 +3,9 @@
 -- name: check_schema()$
 -- That everything the BFF needs is there; an error if not.
 SELECT 1
-FROM users AS u, sessions AS s, clerk_migration.login_challenges AS c, clerk_migration.user_devices,
-    clerk_migration.recent_attempts, clerk_migration.login_counts, clerk_migration.switches,
-    clerk_migration.signup_sagas AS g
+FROM users AS u, sessions AS s, clerk_migration.challenges AS c, clerk_migration.devices,
+    clerk_migration.attempts, clerk_migration.login_counts, clerk_migration.switches,
+    clerk_migration.signups AS g
 WHERE u.clerk_id = '' AND s.clerk_session_id = '' AND c.digest_hash = '' AND g.code_hash = ''
 LIMIT 0;
 
@@ -44,13 +44,13 @@ SELECT
 FROM users
 WHERE id = :user_id;
 
--- name: open_challenge(id_hash, user_id, path, kind, transport, factors, clerk_sign_in_id, client_token_cipher, client_token_nonce, digest_hash, lifetime)$
-INSERT INTO clerk_migration.login_challenges (
-    id_hash, user_id, path, kind, transport, factors, clerk_sign_in_id,
+-- name: open_challenge(id_hash, user_id, system, kind, delivery, methods, clerk_sign_in_id, client_token_cipher, client_token_nonce, digest_hash, lifetime)$
+INSERT INTO clerk_migration.challenges (
+    id_hash, user_id, system, kind, delivery, methods, clerk_sign_in_id,
     client_token_cipher, client_token_nonce, digest_hash, expires_at
 )
 VALUES (
-    :id_hash, :user_id, :path, :kind, :transport, :factors::jsonb, :clerk_sign_in_id,
+    :id_hash, :user_id, :system, :kind, :delivery, :methods::jsonb, :clerk_sign_in_id,
     :client_token_cipher, :client_token_nonce, :digest_hash, now() + :lifetime::interval
 )
 RETURNING expires_at;
@@ -58,29 +58,29 @@ RETURNING expires_at;
 -- name: get_challenge(id_hash, most)^
 -- A challenge that can still be finished.
 SELECT
-    user_id, path, kind, transport, factors::text AS factors, clerk_sign_in_id, client_token_cipher AS cipher,
+    user_id, system, kind, delivery, methods::text AS methods, clerk_sign_in_id, client_token_cipher AS cipher,
     client_token_nonce AS nonce, digest_hash
-FROM clerk_migration.login_challenges
+FROM clerk_migration.challenges
 WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now() AND attempts < :most;
 
 -- name: attempt_challenge(id_hash, most)^
 -- Spend an attempt before the code is looked at; nothing comes back when none is left.
-UPDATE clerk_migration.login_challenges
+UPDATE clerk_migration.challenges
 SET attempts = attempts + 1
 WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now() AND attempts < :most
 RETURNING
-    user_id, path, kind, transport, factors::text AS factors, clerk_sign_in_id, client_token_cipher AS cipher,
+    user_id, system, kind, delivery, methods::text AS methods, clerk_sign_in_id, client_token_cipher AS cipher,
     client_token_nonce AS nonce, digest_hash;
 
 -- name: give_back_attempt(id_hash)!
 -- Nobody looked at the code.
-UPDATE clerk_migration.login_challenges
+UPDATE clerk_migration.challenges
 SET attempts = attempts - 1
 WHERE id_hash = :id_hash AND attempts > 0;
 
 -- name: keep_client_token(id_hash, cipher, nonce)!
 -- Clerk gave another client token in the course of the challenge.
-UPDATE clerk_migration.login_challenges
+UPDATE clerk_migration.challenges
 SET client_token_cipher = :cipher, client_token_nonce = :nonce
 WHERE id_hash = :id_hash AND used_at IS NULL;
 
@@ -90,26 +90,26 @@ SELECT pg_advisory_xact_lock(hashtextextended('clerk_migration.totp.' || :user_i
 
 -- name: last_totp_step(user_id)$
 -- The step of the newest legacy code that the user spent.
-SELECT max(totp_step) FROM clerk_migration.login_challenges WHERE user_id = :user_id;
+SELECT max(totp_step) FROM clerk_migration.challenges WHERE user_id = :user_id;
 
 -- name: use_challenge(id_hash, totp_step)$
 -- Finish a challenge: true once.
-UPDATE clerk_migration.login_challenges
+UPDATE clerk_migration.challenges
 SET used_at = now(), totp_step = :totp_step
 WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now()
 RETURNING true;
 
 -- name: get_device(device_hash, user_id)^
 SELECT client_token_cipher AS cipher, client_token_nonce AS nonce
-FROM clerk_migration.user_devices
+FROM clerk_migration.devices
 WHERE device_hash = :device_hash AND user_id = :user_id AND expires_at > now();
 
 -- name: rename_device(device_hash, new_hash)!
 -- With all who are known there.
-UPDATE clerk_migration.user_devices SET device_hash = :new_hash WHERE device_hash = :device_hash;
+UPDATE clerk_migration.devices SET device_hash = :new_hash WHERE device_hash = :device_hash;
 
 -- name: put_device(device_hash, user_id, cipher, nonce, lifetime)!
-INSERT INTO clerk_migration.user_devices (device_hash, user_id, client_token_cipher, client_token_nonce, expires_at)
+INSERT INTO clerk_migration.devices (device_hash, user_id, client_token_cipher, client_token_nonce, expires_at)
 VALUES (:device_hash, :user_id, :cipher, :nonce, now() + :lifetime::interval)
 ON CONFLICT (device_hash, user_id) DO UPDATE SET
     client_token_cipher = excluded.client_token_cipher,
@@ -126,7 +126,7 @@ WITH given AS (
     ORDER BY g.key_hash
 )
 
-INSERT INTO clerk_migration.recent_attempts AS a (key_hash, times, refused)
+INSERT INTO clerk_migration.attempts AS a (key_hash, times, refused)
 SELECT key_hash, ARRAY[now()], false FROM given
 ON CONFLICT (key_hash) DO UPDATE SET (times, refused, updated_at) = (
     SELECT
@@ -149,13 +149,13 @@ VALUES ((now() AT TIME ZONE 'UTC')::date, :path, :outcome, 1)
 ON CONFLICT (day, path, outcome) DO UPDATE SET count = c.count + 1;
 
 -- name: forget_expired_challenges()!
-DELETE FROM clerk_migration.login_challenges WHERE expires_at < now() - interval '1 hour';
+DELETE FROM clerk_migration.challenges WHERE expires_at < now() - interval '1 hour';
 
 -- name: forget_expired_devices()!
-DELETE FROM clerk_migration.user_devices WHERE expires_at < now();
+DELETE FROM clerk_migration.devices WHERE expires_at < now();
 
 -- name: forget_old_attempts()!
-DELETE FROM clerk_migration.recent_attempts WHERE updated_at < now() - interval '2 days';
+DELETE FROM clerk_migration.attempts WHERE updated_at < now() - interval '2 days';
 
 -- name: typical_digest()$
 -- A digest whose parameters most of the table's have, as far as a sample tells.

@@ -32,8 +32,8 @@ LIMIT 1;
 -- name: record(run_id, user_ids, states, error_codes, clerk_ids)!
 -- What a run did with each of these users. The newest state stands; attempts add up.
 INSERT INTO clerk_migration.import_ledger AS l
-    (user_id, state, error_code, clerk_id, attempts, run_id, first_attempt_at, updated_at)
-SELECT r.user_id, r.state, r.error_code, r.clerk_id, 1, :run_id, now(), now()
+    (user_id, state, error_code, clerk_id, attempts, run_id, updated_at)
+SELECT r.user_id, r.state, r.error_code, r.clerk_id, 1, :run_id, now()
 FROM unnest(:user_ids::text[], :states::text[], :error_codes::text[], :clerk_ids::text[])
     AS r (user_id, state, error_code, clerk_id)
 ON CONFLICT (user_id) DO UPDATE

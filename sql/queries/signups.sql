@@ -12,9 +12,9 @@ RETURNING id;
 -- As Clerk compares addresses; `forms` are all that mean this one.
 SELECT EXISTS (SELECT FROM users WHERE lower(email) = ANY(SELECT lower(form) FROM unnest(:forms::text[]) AS form));
 
--- name: open_saga(invite_id, email, transport)^
-INSERT INTO clerk_migration.signup_sagas (state, user_id, invite_id, email, transport)
-VALUES ('invite_taken', gen_random_uuid()::text, :invite_id::text, :email, :transport)
+-- name: begin_signup(invite_id, email, delivery)^
+INSERT INTO clerk_migration.signups (state, user_id, invite_id, email, delivery)
+VALUES ('invite_taken', gen_random_uuid()::text, :invite_id::text, :email, :delivery)
 RETURNING id, user_id;
 
 -- name: insert_legacy_user(email, digest, first_name, last_name)$
@@ -25,29 +25,29 @@ WHERE NOT EXISTS (SELECT FROM users WHERE lower(email) = lower(:email))
 ON CONFLICT (email) DO NOTHING
 RETURNING id;
 
--- name: create_row(saga_id, clerk_id, first_name, last_name)$
+-- name: create_row(signup_id, clerk_id, first_name, last_name)$
 -- The user's row, whose login Clerk checks: true, or nothing when the signup was undone meanwhile.
-WITH saga AS (
-    UPDATE clerk_migration.signup_sagas
+WITH signup AS (
+    UPDATE clerk_migration.signups
     SET state = 'row_created', clerk_id = :clerk_id, updated_at = now()
-    WHERE id = :saga_id AND state = 'invite_taken'
+    WHERE id = :signup_id AND state = 'invite_taken'
     RETURNING user_id, email, clerk_id
 )
 
 INSERT INTO users (id, email, clerk_id, first_name, last_name)
-SELECT user_id::uuid, email, clerk_id, :first_name, :last_name FROM saga
+SELECT user_id::uuid, email, clerk_id, :first_name, :last_name FROM signup
 RETURNING true;
 
--- name: become_decoy(saga_id, password_hash)$
+-- name: become_decoy(signup_id, password_hash)$
 -- The address has an account: the signup leads nowhere, and looks as if it did.
-UPDATE clerk_migration.signup_sagas
+UPDATE clerk_migration.signups
 SET state = 'decoy', password_hash = :password_hash, updated_at = now()
-WHERE id = :saga_id AND state = 'invite_taken'
+WHERE id = :signup_id AND state = 'invite_taken'
 RETURNING true;
 
--- name: code_sent(saga_id, email_address_id, clerk_session_id, cipher, nonce)$
+-- name: code_sent(signup_id, email_address_id, clerk_session_id, cipher, nonce)$
 -- Also for a later code.
-UPDATE clerk_migration.signup_sagas
+UPDATE clerk_migration.signups
 SET
     state = 'code_sent',
     email_address_id = :email_address_id,
@@ -55,21 +55,21 @@ SET
     client_token_cipher = :cipher,
     client_token_nonce = :nonce,
     updated_at = now()
-WHERE id = :saga_id AND state IN ('row_created', 'code_sent')
+WHERE id = :signup_id AND state IN ('row_created', 'code_sent')
 RETURNING true;
 
--- name: signup(saga_id, unverified)^
+-- name: signup(signup_id, unverified)^
 -- A signup that waits for its code.
 SELECT
-    id, state, user_id, email, clerk_id, email_address_id, clerk_session_id, transport,
+    id, state, user_id, email, clerk_id, email_address_id, clerk_session_id, delivery,
     client_token_cipher AS cipher, client_token_nonce AS nonce
-FROM clerk_migration.signup_sagas
-WHERE id = :saga_id AND state IN ('code_sent', 'decoy') AND created_at > now() - :unverified::interval;
+FROM clerk_migration.signups
+WHERE id = :signup_id AND state IN ('code_sent', 'decoy') AND created_at > now() - :unverified::interval;
 
 -- name: signups_with(email, unverified)
 -- Signups with this address that wait for their code, or will: where a decoy leads, that has somebody else's.
 SELECT id, state, email, password_hash
-FROM clerk_migration.signup_sagas
+FROM clerk_migration.signups
 WHERE
     state IN ('row_created', 'code_sent', 'decoy') AND lower(email) = lower(:email)
     AND created_at > now() - :unverified::interval;
@@ -80,67 +80,67 @@ SELECT
     id, email, clerk_id, email_address_id, clerk_session_id, code_hash IS NOT NULL AS code_in_doubt,
     client_token_cipher AS cipher, client_token_nonce AS nonce,
     created_at <= now() - :unverified::interval AS over
-FROM clerk_migration.signup_sagas
+FROM clerk_migration.signups
 WHERE user_id = :user_id::text AND state IN ('row_created', 'code_sent');
 
--- name: try_code(saga_id, code_hash)^
+-- name: try_code(signup_id, code_hash)^
 -- Note that a code is about to be tried; whether the same was tried before, and its answer lost.
-UPDATE clerk_migration.signup_sagas AS s
+UPDATE clerk_migration.signups AS s
 SET code_hash = :code_hash
-FROM (SELECT id, code_hash FROM clerk_migration.signup_sagas WHERE id = :saga_id FOR UPDATE) AS before
+FROM (SELECT id, code_hash FROM clerk_migration.signups WHERE id = :signup_id FOR UPDATE) AS before
 WHERE s.id = before.id AND s.state = 'code_sent'
 RETURNING before.code_hash IS NOT DISTINCT FROM :code_hash AS again;
 
--- name: code_was_wrong(saga_id, code_hash)!
-UPDATE clerk_migration.signup_sagas SET code_hash = NULL WHERE id = :saga_id AND code_hash = :code_hash;
+-- name: code_was_wrong(signup_id, code_hash)!
+UPDATE clerk_migration.signups SET code_hash = NULL WHERE id = :signup_id AND code_hash = :code_hash;
 
--- name: verify_signup(saga_id)$
+-- name: verify_signup(signup_id)$
 -- The end of a signup: the address is verified. True once.
-WITH saga AS (
-    UPDATE clerk_migration.signup_sagas
+WITH signup AS (
+    UPDATE clerk_migration.signups
     SET
         state = 'verified', email = NULL, code_hash = NULL, client_token_cipher = NULL, client_token_nonce = NULL,
         updated_at = now()
-    WHERE id = :saga_id AND state IN ('row_created', 'code_sent')
+    WHERE id = :signup_id AND state IN ('row_created', 'code_sent')
     RETURNING user_id
 )
 
 UPDATE users
 SET email_verified_at = now(), updated_at = now()
-WHERE id = (SELECT user_id::uuid FROM saga)
+WHERE id = (SELECT user_id::uuid FROM signup)
 RETURNING true;
 
--- name: begin_undo(saga_id, reason, states)^
+-- name: begin_undo(signup_id, reason, states)^
 -- Gone from AX, and the invite as it was: the user's ids, for one caller. What is left is to be done in Clerk.
-WITH saga AS (
-    UPDATE clerk_migration.signup_sagas
+WITH signup AS (
+    UPDATE clerk_migration.signups
     SET
         state = 'undoing', reason = :reason, email = NULL, password_hash = NULL, code_hash = NULL,
         client_token_cipher = NULL, client_token_nonce = NULL, updated_at = now()
-    WHERE id = :saga_id AND state = ANY(:states::text[])
+    WHERE id = :signup_id AND state = ANY(:states::text[])
     RETURNING user_id, clerk_id, invite_id
 ),
 
 gone AS (
-    DELETE FROM users WHERE id = (SELECT user_id::uuid FROM saga)
+    DELETE FROM users WHERE id = (SELECT user_id::uuid FROM signup)
 ),
 
 given_back AS (
-    UPDATE invites SET uses_left = uses_left + 1 WHERE id = (SELECT invite_id::uuid FROM saga)
+    UPDATE invites SET uses_left = uses_left + 1 WHERE id = (SELECT invite_id::uuid FROM signup)
 )
 
-SELECT user_id, clerk_id FROM saga;
+SELECT user_id, clerk_id FROM signup;
 
--- name: undo_again(saga_id, clerk_id)!
+-- name: undo_again(signup_id, clerk_id)!
 -- Clerk made the user after all, of a signup that was undone meanwhile.
-UPDATE clerk_migration.signup_sagas
+UPDATE clerk_migration.signups
 SET state = 'undoing', clerk_id = :clerk_id, updated_at = now()
-WHERE id = :saga_id AND state IN ('undoing', 'undone');
+WHERE id = :signup_id AND state IN ('undoing', 'undone');
 
--- name: end_undo(saga_id)!
-UPDATE clerk_migration.signup_sagas
+-- name: end_undo(signup_id)!
+UPDATE clerk_migration.signups
 SET state = 'undone', updated_at = now()
-WHERE id = :saga_id AND state = 'undoing';
+WHERE id = :signup_id AND state = 'undoing';
 
 -- name: claim_sweep()$
 -- One sweep at a time on a database: true when this connection holds the claim.
@@ -149,17 +149,14 @@ SELECT pg_try_advisory_lock(hashtextextended('clerk_migration.sweep', 0));
 -- name: release_sweep()$
 SELECT pg_advisory_unlock(hashtextextended('clerk_migration.sweep', 0));
 
--- name: sagas_to_sweep(settle, unverified, most)
+-- name: signups_to_sweep(settle, unverified, most)
 -- Signups that somebody began and left, with what there is to know of them.
 SELECT
     id, state, user_id, clerk_id, email, code_hash IS NOT NULL AS code_in_doubt, updated_at <= now() - :settle::interval AS settled
-FROM clerk_migration.signup_sagas
+FROM clerk_migration.signups
 WHERE
     (state IN ('invite_taken', 'row_created') AND updated_at <= now() - :settle::interval)
     OR state = 'undoing'
     OR (state IN ('code_sent', 'decoy') AND created_at <= now() - :unverified::interval)
 ORDER BY updated_at
 LIMIT :most;
-
--- name: signups_open()$
-SELECT count(*) FROM clerk_migration.signup_sagas WHERE state NOT IN ('verified', 'undone');

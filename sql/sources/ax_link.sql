@@ -22,7 +22,7 @@
 -- its index serves.
 --
 -- From then on password and second factor are Clerk's: a statement of the application that changes them must say
--- `AND clerk_id IS NULL`, or be refused by a trigger, as AX's are (sql/expand/ax/ax-0007-guard-linked.sql).
+-- `AND clerk_id IS NULL`, or be refused by a trigger, as AX's are (sql/expand/ax/ax-0002-users.sql).
 
 -- name: link(ids, clerk_ids, emails, email_verified, digests, second_factors, totp_ciphers, disabled)
 WITH unchanged AS (

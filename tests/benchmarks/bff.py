@@ -145,7 +145,7 @@ async def log_in(
 ) -> tuple[int, dict[str, object]]:
     async with session.post(
         f"{target.url}/auth/login",
-        json={"email": email, "password": PASSWORD, "transport": "bearer"},
+        json={"email": email, "password": PASSWORD, "delivery": "bearer"},
         headers={"X-Forwarded-For": address},
     ) as answer:
         return answer.status, await answer.json()

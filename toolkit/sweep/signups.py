@@ -1,6 +1,6 @@
 """Signups that begin and do not end: undoing them, and finishing what was all but done (invariant 5).
 
-A signup is a saga: a row in clerk_migration.signup_sagas that names the last step that was done. Undoing one takes the
+A signup is a saga: a row in clerk_migration.signups that names the last step that was done. Undoing one takes the
 user out of AX and gives the invite back in one transaction, and then takes the user out of Clerk. A create that Clerk
 may still be working on is waited for: the saga is closed only when nothing can come any more.
 """
@@ -86,7 +86,7 @@ class Sagas:
     async def undo_again(self, saga_id: UUID, user: SignedUp) -> None:
         """Clerk made the user of a signup after it was undone: take that out, now or in a sweep."""
         async with self._connect() as connection:
-            await queries.undo_again(connection, saga_id=saga_id, clerk_id=user.clerk_id)
+            await queries.undo_again(connection, signup_id=saga_id, clerk_id=user.clerk_id)
         await self._withdraw_at_once(saga_id, user, settled=True)
 
     async def _withdraw_at_once(self, saga_id: UUID, user: SignedUp, *, settled: bool) -> None:
@@ -107,7 +107,7 @@ class Sagas:
         if found is not None and found.id != user.clerk_id:
             await delete(self._clerk, found.id)
         async with self._connect() as connection:
-            await queries.end_undo(connection, saga_id=saga_id)
+            await queries.end_undo(connection, signup_id=saga_id)
         return True
 
     async def sweep(self, *, settle: timedelta = SETTLE, unverified: timedelta = UNVERIFIED) -> Swept | None:
@@ -129,7 +129,7 @@ class Sagas:
         async with self._connect() as connection:
             sagas = [
                 record
-                async for record in queries.sagas_to_sweep(
+                async for record in queries.signups_to_sweep(
                     connection, settle=settle, unverified=unverified, most=PAGE
                 )
             ]
@@ -166,7 +166,7 @@ class Sagas:
     async def _begin_undo(self, saga_id: UUID, reason: str, states: Sequence[str]) -> SignedUp | None:
         """The user to be withdrawn; None when the signup is not in one of these states."""
         async with self._connect() as connection:
-            record = await queries.begin_undo(connection, saga_id=saga_id, reason=reason, states=states)
+            record = await queries.begin_undo(connection, signup_id=saga_id, reason=reason, states=states)
         return SignedUp(record["user_id"], record["clerk_id"]) if record else None
 
     async def _finish(self, saga: Mapping[str, Any]) -> bool:
@@ -179,7 +179,7 @@ class Sagas:
         if not saga["code_in_doubt"] or was_added_to(user) or not any(address.verified for address in own):
             return False
         async with self._connect() as connection:
-            return bool(await queries.verify_signup(connection, saga_id=saga["id"]))
+            return bool(await queries.verify_signup(connection, signup_id=saga["id"]))
 
 
 def same_address(one: str, other: str) -> bool:

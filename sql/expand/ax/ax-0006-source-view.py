@@ -7,7 +7,7 @@ from pathlib import Path
 
 from yoyo import step
 
-__depends__ = {"toolkit-0001-runs", "ax-0001-clerk-id", "ax-0004-password-nullable"}
+__depends__ = {"toolkit-0001-import", "ax-0005-users-lookups"}
 
 VIEW = Path(__file__).resolve().parents[2] / "sources" / "ax.sql"
 

@@ -1,31 +1,81 @@
--- Logins that wait for a second step, and how many logins there were on which system.
--- depends: toolkit-0001-runs
+-- Logging in, on both systems: challenges, the devices that Clerk knows, the limits' attempts, and how many logins there
+-- were on which system.
+-- depends: toolkit-0001-import
 
 SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10s';
 
-CREATE TABLE IF NOT EXISTS clerk_migration.login_challenges (
+CREATE TABLE IF NOT EXISTS clerk_migration.challenges (
     id_hash bytea PRIMARY KEY,
     user_id text NOT NULL,
-    path text NOT NULL CHECK (path IN ('clerk', 'legacy')),
+    system text NOT NULL CHECK (system IN ('clerk', 'legacy')),
+    kind text NOT NULL CHECK (kind IN ('second_factor', 'client_trust')),
+    delivery text NOT NULL CHECK (delivery IN ('cookie', 'bearer')),
+    methods jsonb NOT NULL,
     clerk_sign_in_id text,
     client_token_cipher bytea,
     client_token_nonce bytea,
+    digest_hash bytea,
+    totp_step bigint,
     attempts integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
-    CHECK ((path = 'clerk') = (clerk_sign_in_id IS NOT NULL AND client_token_cipher IS NOT NULL)),
+    CHECK ((system = 'clerk') = (clerk_sign_in_id IS NOT NULL AND client_token_cipher IS NOT NULL)),
     CHECK ((client_token_cipher IS NULL) = (client_token_nonce IS NULL))
 );
 
 -- The table is new.
 -- squawk-ignore require-concurrent-index-creation
-CREATE INDEX IF NOT EXISTS login_challenges_expires_at_idx ON clerk_migration.login_challenges (expires_at);
+CREATE INDEX IF NOT EXISTS challenges_expires_at_idx ON clerk_migration.challenges (expires_at);
 
-COMMENT ON TABLE clerk_migration.login_challenges IS 'Logins whose password was right and that wait for a second step.';
-COMMENT ON COLUMN clerk_migration.login_challenges.id_hash IS 'SHA-256 of the id that the browser holds.';
-COMMENT ON COLUMN clerk_migration.login_challenges.client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end.';
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX IF NOT EXISTS challenges_user_id_idx ON clerk_migration.challenges (user_id);
+
+COMMENT ON TABLE clerk_migration.challenges IS 'Logins whose password was right and that wait for a second step.';
+COMMENT ON COLUMN clerk_migration.challenges.id_hash IS 'SHA-256 of the id that the browser holds.';
+COMMENT ON COLUMN clerk_migration.challenges.system IS 'Who checks the code: clerk or legacy.';
+COMMENT ON COLUMN clerk_migration.challenges.kind IS 'second_factor or client_trust.';
+COMMENT ON COLUMN clerk_migration.challenges.delivery IS 'How the session is to be handed over: cookie or bearer.';
+COMMENT ON COLUMN clerk_migration.challenges.methods IS 'The methods that finish it: which, and where a code goes (masked), with Clerk''s ids.';
+COMMENT ON COLUMN clerk_migration.challenges.client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end.';
+COMMENT ON COLUMN clerk_migration.challenges.digest_hash IS 'SHA-256 of the legacy digest that the password was checked against: a password changed since ends the challenge.';
+COMMENT ON COLUMN clerk_migration.challenges.totp_step IS 'The 30-second step of the legacy TOTP code that finished it: a code works once.';
+
+CREATE TABLE IF NOT EXISTS clerk_migration.devices (
+    device_hash bytea NOT NULL,
+    user_id uuid NOT NULL,
+    client_token_cipher bytea NOT NULL,
+    client_token_nonce bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (device_hash, user_id)
+);
+
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX IF NOT EXISTS devices_expires_at_idx ON clerk_migration.devices (expires_at);
+
+COMMENT ON TABLE clerk_migration.devices IS 'Clerk''s client token of a user on a device, so that Clerk knows it again (client trust). A device is known for who logged in there, and not for whoever else does.';
+COMMENT ON COLUMN clerk_migration.devices.device_hash IS 'SHA-256 of the id that the device holds.';
+COMMENT ON COLUMN clerk_migration.devices.client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end.';
+
+CREATE TABLE IF NOT EXISTS clerk_migration.attempts (
+    key_hash bytea PRIMARY KEY,
+    times timestamptz[] NOT NULL,
+    refused boolean NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX IF NOT EXISTS attempts_updated_at_idx ON clerk_migration.attempts (updated_at);
+
+COMMENT ON TABLE clerk_migration.attempts IS 'Attempts at logging in and signing up: what the limits go by. Their window slides, as that of Clerk''s limits does.';
+COMMENT ON COLUMN clerk_migration.attempts.key_hash IS 'SHA-256 of what is limited, for example an address.';
+COMMENT ON COLUMN clerk_migration.attempts.times IS 'When there were attempts that were let through, within the window.';
+COMMENT ON COLUMN clerk_migration.attempts.refused IS 'Whether the last attempt was not let through.';
 
 CREATE TABLE IF NOT EXISTS clerk_migration.login_counts (
     day date NOT NULL,
@@ -36,3 +86,4 @@ CREATE TABLE IF NOT EXISTS clerk_migration.login_counts (
 );
 
 COMMENT ON TABLE clerk_migration.login_counts IS 'Logins by day (UTC), path and outcome: what the gates of the cutover read.';
+COMMENT ON COLUMN clerk_migration.login_counts.path IS 'The system that checked the login: clerk or legacy; lazy: legacy, and the user went over to Clerk with it.';

@@ -112,7 +112,7 @@ class Bff:
         )
 
     async def token(self, email: str, password: str = PASSWORD) -> str:
-        reply = await self.login(email, password, transport="bearer")
+        reply = await self.login(email, password, delivery="bearer")
         assert reply.status == 200, reply
         return str(reply.content["token"])
 

@@ -83,7 +83,7 @@ async def test_the_window_of_a_limit_slides(world: World) -> None:
 
     async def earlier(seconds: int) -> None:
         await world.connection.execute(
-            "UPDATE clerk_migration.recent_attempts SET times ="
+            "UPDATE clerk_migration.attempts SET times ="
             " array(SELECT t - make_interval(secs => $1) FROM unnest(times) AS t)",
             float(seconds),
         )
@@ -129,7 +129,7 @@ async def test_a_clerk_session_that_is_not_active_lets_nobody_in(world: World, s
     """Clerk wants something else first, such as a second factor to be set up."""
     await world.migrated()
     bff = await world.bff()
-    device = (await bff.login("clerk@example.com", transport="bearer")).content["device"]
+    device = (await bff.login("clerk@example.com", delivery="bearer")).content["device"]
     line = next(
         line for line in reversed(world.emulator.traffic().splitlines()) if "/v1/client/sign_ins" in line
     )
@@ -142,7 +142,7 @@ async def test_a_clerk_session_that_is_not_active_lets_nobody_in(world: World, s
             "content_type": "application/json",
         }
     )
-    reply = await bff.login("clerk@example.com", transport="bearer", device=device)
+    reply = await bff.login("clerk@example.com", delivery="bearer", device=device)
     assert reply.code == "authentication_unavailable"
     assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 1
 
@@ -163,7 +163,7 @@ async def test_a_device_that_somebody_lent_is_not_known_after_the_next_login(wor
         """Log in with the mailed code; the device's id."""
         sent = len(await world.mail("clerk@example.com", count=0))
         reply = await bff.login(
-            "clerk@example.com", transport="bearer", **({"device": device} if device else {})
+            "clerk@example.com", delivery="bearer", **({"device": device} if device else {})
         )
         assert reply.content["status"] == "needs_client_trust", reply
         mails = await world.mail("clerk@example.com", count=sent + 1)
@@ -173,10 +173,10 @@ async def test_a_device_that_somebody_lent_is_not_known_after_the_next_login(wor
         return str(done.content["device"])
 
     planted = await trusted(None)
-    after = await bff.login("clerk@example.com", transport="bearer", device=planted)
+    after = await bff.login("clerk@example.com", delivery="bearer", device=planted)
     assert after.content["status"] == "complete"
     assert after.content["device"] != planted
-    again = await bff.login("clerk@example.com", transport="bearer", device=planted)
+    again = await bff.login("clerk@example.com", delivery="bearer", device=planted)
     assert again.content["status"] == "needs_client_trust"
 
 

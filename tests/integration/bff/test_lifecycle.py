@@ -68,7 +68,7 @@ async def test_a_bff_killed_with_live_sessions(world: World, path: str) -> None:
 @both
 async def test_two_replicas_take_turns(world: World, path: str) -> None:
     email, one, two = await world.add(path, totp=True), await world.bff(), await world.bff()
-    challenge = (await one.login(email, transport="bearer")).content["challenge"]["id"]
+    challenge = (await one.login(email, delivery="bearer")).content["challenge"]["id"]
     done = await two.finish(challenge, code_now())
     token = done.content["token"]
     assert await one.signed_in(token)
@@ -117,10 +117,10 @@ async def test_clerk_slow_in_each_of_several_calls_is_refused_in_time(world: Wor
     """A device on which somebody is signed in takes three calls: sign in, sign out, sign in."""
     await world.migrated()
     bff = await world.bff()
-    device = (await bff.login("clerk@example.com", transport="bearer")).content["device"]
+    device = (await bff.login("clerk@example.com", delivery="bearer")).content["device"]
     await asyncio.to_thread(world.emulator.settings, latency_ms=900)
     begun = time.monotonic()
-    reply = await bff.login("clerk@example.com", transport="bearer", device=device)
+    reply = await bff.login("clerk@example.com", delivery="bearer", device=device)
     took = time.monotonic() - begun
     await asyncio.to_thread(world.emulator.settings, latency_ms=0)
     assert (reply.status, reply.code) == (503, "authentication_unavailable")
@@ -128,7 +128,7 @@ async def test_clerk_slow_in_each_of_several_calls_is_refused_in_time(world: Wor
 
 
 async def test_a_database_that_is_not_migrated_is_not_ready(world: World) -> None:
-    await world.connection.execute("DROP TABLE clerk_migration.user_devices")
+    await world.connection.execute("DROP TABLE clerk_migration.devices")
     bff = await world.bff()
     assert (await bff.call("GET", "/readyz")).code == "database_unavailable"
     assert "python -m toolkit migrate" in bff.log.read_text()

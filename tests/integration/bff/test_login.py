@@ -218,7 +218,7 @@ async def test_wrong_codes_are_few(world: World, path: str) -> None:
 async def test_a_challenge_expires(world: World, path: str) -> None:
     email, bff = await world.add(path, totp=True), await world.bff()
     challenge = (await bff.login(email)).content["challenge"]["id"]
-    await world.connection.execute("UPDATE clerk_migration.login_challenges SET expires_at = now()")
+    await world.connection.execute("UPDATE clerk_migration.challenges SET expires_at = now()")
     assert (await bff.finish(challenge, code_now())).code == "challenge_expired"
 
 
@@ -245,7 +245,7 @@ async def test_a_new_device_needs_the_emailed_code_and_is_known_afterwards(world
     await asyncio.to_thread(world.emulator.settings, client_trust=True)
     await world.migrated()
     bff = await world.bff()
-    first = await bff.login("clerk@example.com", transport="bearer")
+    first = await bff.login("clerk@example.com", delivery="bearer")
     challenge = first.content["challenge"]
     assert (first.content["status"], challenge["sent_to"]) == (
         "needs_client_trust",
@@ -254,7 +254,7 @@ async def test_a_new_device_needs_the_emailed_code_and_is_known_afterwards(world
     outbox = await asyncio.to_thread(world.emulator.control, "GET", "outbox?to=clerk@example.com")
     done = await bff.finish(challenge["id"], outbox[-1]["code"], "email")
     assert done.content["status"] == "complete"
-    again = await bff.login("clerk@example.com", transport="bearer", device=first.content["device"])
+    again = await bff.login("clerk@example.com", delivery="bearer", device=first.content["device"])
     assert again.content["status"] == "complete", "the device is known, also in single-session mode"
     assert (await bff.login("clerk@example.com")).content["status"] == "needs_client_trust"
 
@@ -334,5 +334,5 @@ async def test_a_device_that_somebody_planted_is_not_taken(world: World) -> None
     await asyncio.to_thread(world.emulator.settings, client_trust=True)
     await world.migrated()
     bff = await world.bff()
-    first = await bff.login("clerk@example.com", transport="bearer", device="planted")
+    first = await bff.login("clerk@example.com", delivery="bearer", device="planted")
     assert first.content["device"] not in (None, "planted")

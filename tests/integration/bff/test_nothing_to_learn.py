@@ -95,7 +95,7 @@ async def test_a_signup_that_is_over_and_not_swept_yet(ready: World) -> None:
     for email in BOTH:
         await bff.sign_up(email, password=CHOSEN)
     await ready.connection.execute(
-        "UPDATE clerk_migration.signup_sagas SET created_at = now() - interval '25 hours'"
+        "UPDATE clerk_migration.signups SET created_at = now() - interval '25 hours'"
     )
     assert (await log_in_alike(bff)).code == "credentials_invalid"
 
@@ -127,7 +127,7 @@ async def test_an_account_of_ones_own_does_not_use_up_clerks_limit(ready: World)
         for _ in range(3):
             reply = await bff.login(
                 "mallory@example.com",
-                transport="bearer",
+                delivery="bearer",
                 address=address,
                 **({"device": device} if device else {}),
             )
@@ -155,11 +155,11 @@ async def test_a_stranger_does_not_shut_the_owner_out_of_a_known_device(ready: W
     ready.login["per_account"] = {"attempts": 3, "seconds": 1000}
     await ready.migrated("moved@example.com")
     bff = await ready.bff()
-    device = (await bff.login("moved@example.com", transport="bearer")).content["device"]
+    device = (await bff.login("moved@example.com", delivery="bearer")).content["device"]
     for _ in range(3):
         await bff.login("moved@example.com", "wrong", address="198.51.100.9")
     assert (await bff.login("moved@example.com")).status == 429
-    again = await bff.login("moved@example.com", transport="bearer", device=device)
+    again = await bff.login("moved@example.com", delivery="bearer", device=device)
     assert again.status == 200
     await ready.migrated("other@example.com")
     for _ in range(3):

@@ -92,7 +92,7 @@ async def test_what_clerk_has_of_a_session_is_encrypted(world: World) -> None:
     bff = await world.bff()
     token = await bff.token("clerk@example.com")
     kept = await world.connection.fetchval("SELECT clerk_client_token_cipher FROM sessions")
-    device = await world.connection.fetchval("SELECT client_token_cipher FROM clerk_migration.user_devices")
+    device = await world.connection.fetchval("SELECT client_token_cipher FROM clerk_migration.devices")
     assert b"eyJ" not in bytes(kept)
     assert b"eyJ" not in bytes(device)
     log = bff.log.read_text()

@@ -32,7 +32,7 @@ async def sweep(world: World, *, settle: timedelta = NOTHING, unverified: timede
 
 
 async def saga(world: World) -> dict[str, Any]:
-    return dict(await world.connection.fetchrow("SELECT * FROM clerk_migration.signup_sagas") or {})
+    return dict(await world.connection.fetchrow("SELECT * FROM clerk_migration.signups") or {})
 
 
 async def nothing_is_left(world: World, uses: int = 1) -> None:
@@ -202,7 +202,7 @@ async def test_a_code_goes_to_the_address_that_signed_up(world: World, bff: Bff)
     """Also when the signup broke off before its first."""
     signup_id = (await bff.sign_up()).content["signup_id"]
     await world.connection.execute(
-        "UPDATE clerk_migration.signup_sagas SET state = 'row_created', email_address_id = NULL"
+        "UPDATE clerk_migration.signups SET state = 'row_created', email_address_id = NULL"
     )
     assert (await bff.login(NEW)).content["status"] == "needs_email_verification"
     code = (await world.mail(NEW, count=2))[-1]["code"]
@@ -292,7 +292,7 @@ async def test_logging_in_after_a_signup_tells_nothing_of_a_taken_address(
     assert answers[0] == answers[1]
     assert answers[0][3] == "needs_email_verification"
     assert not await world.connection.fetchval(
-        "SELECT count(*) FROM clerk_migration.signup_sagas WHERE password_hash IS NOT NULL"
+        "SELECT count(*) FROM clerk_migration.signups WHERE password_hash IS NOT NULL"
     )
 
 
@@ -497,7 +497,7 @@ async def test_a_signup_that_is_never_verified_is_undone(world: World, bff: Bff)
     begun = await bff.sign_up()
     assert await sweep(world) == Swept()
     await world.connection.execute(
-        "UPDATE clerk_migration.signup_sagas SET created_at = created_at - interval '24 hours'"
+        "UPDATE clerk_migration.signups SET created_at = created_at - interval '24 hours'"
     )
     assert (await bff.verify(begun.content["signup_id"], "000000")).code == "signup_ended"
     assert (await sweep(world)).undone == 1
@@ -599,7 +599,7 @@ async def test_without_clerk_nobody_signs_up_and_nothing_is_taken(world: World) 
 async def test_the_switch_works_at_once_and_signing_up_as_ax_does_stays(world: World) -> None:
     await world.invite(uses=3)
     bff = await world.bff()
-    reply = await bff.sign_up("Old@example.com", transport="bearer")
+    reply = await bff.sign_up("Old@example.com", delivery="bearer")
     assert (reply.status, reply.content["status"]) == (201, "complete")
     assert await bff.signed_in(reply.content["token"])
     assert (await bff.login("Old@example.com")).content["user"]["authentication"] == "legacy"
@@ -620,7 +620,7 @@ async def test_a_running_bff_sweeps_by_itself(world: World) -> None:
     begun = await bff.sign_up()
     assert begun.status == 201
     await world.connection.execute(
-        "UPDATE clerk_migration.signup_sagas SET state = 'row_created', updated_at = now() - interval '1 hour'"
+        "UPDATE clerk_migration.signups SET state = 'row_created', updated_at = now() - interval '1 hour'"
     )
     await world.people_in_clerk(0)
     await nothing_is_left(world)

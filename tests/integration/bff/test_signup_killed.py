@@ -55,11 +55,11 @@ async def test_a_signup_killed_wherever_it_waits(world: World) -> None:
             await nothing_is_left(world)
         assert (
             await world.connection.fetchval(
-                "SELECT count(*) FROM clerk_migration.signup_sagas WHERE state <> 'undone'"
+                "SELECT count(*) FROM clerk_migration.signups WHERE state <> 'undone'"
             )
             == 0
         )
-        await world.connection.execute("DELETE FROM clerk_migration.signup_sagas")
+        await world.connection.execute("DELETE FROM clerk_migration.signups")
         if reply is not None:
             assert reply["http_status"] == 201, reply
             break
@@ -90,7 +90,7 @@ async def test_a_verification_killed_wherever_it_waits(world: World) -> None:
             async with world.clerk() as clerk:
                 await clerk.delete_user((await saga(world))["clerk_id"])
             await world.connection.execute("DELETE FROM users; UPDATE invites SET uses_left = 1")
-        await world.connection.execute("DELETE FROM clerk_migration.signup_sagas")
+        await world.connection.execute("DELETE FROM clerk_migration.signups")
         if reply is not None:
             break
     assert ends == {"undone", "finished", "done"}
@@ -110,7 +110,7 @@ async def test_an_abandonment_killed_wherever_it_waits(world: World) -> None:
             await complete(world, verified=False)
             await sweep(world, unverified=NOTHING)
         await nothing_is_left(world)
-        await world.connection.execute("DELETE FROM clerk_migration.signup_sagas")
+        await world.connection.execute("DELETE FROM clerk_migration.signups")
         if reply is not None:
             assert reply == {"http_status": 204}
             break
@@ -141,7 +141,7 @@ async def test_verified_and_abandoned_at_once_is_one_of_the_two(world: World) ->
                 await clerk.delete_user((await saga(world))["clerk_id"])
             await world.connection.execute("DELETE FROM users; UPDATE invites SET uses_left = 1")
         await nothing_is_left(world)
-        await world.connection.execute("DELETE FROM clerk_migration.signup_sagas")
+        await world.connection.execute("DELETE FROM clerk_migration.signups")
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ async def mix(world: World, attempts: list[Attempt], faults: list[dict[str, Any]
         users = [user async for user in clerk.iterate_users()]
     assert {(user.external_id, user.id) for user in users} == {tuple(row) for row in rows}
     sagas = await world.connection.fetch(
-        "SELECT state, count(*) FROM clerk_migration.signup_sagas WHERE state <> 'undone' GROUP BY 1"
+        "SELECT state, count(*) FROM clerk_migration.signups WHERE state <> 'undone' GROUP BY 1"
     )
     waiting = {record["state"]: record["count"] for record in sagas}
     assert waiting.keys() <= {"code_sent", "decoy"}

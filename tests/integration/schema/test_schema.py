@@ -96,10 +96,10 @@ def test_a_table_in_use_is_not_queued_for_and_the_next_run_goes_on(adopted: str)
             connection.execute("SET statement_timeout = '500ms'")
             connection.execute("UPDATE users SET updated_at = now()")
     message = str(error.value)
-    assert "Migration ax-0001-clerk-id gave up" in message
+    assert "Migration ax-0002-users gave up" in message
     assert "run the same command again" in message
-    assert "Applied before it, and kept: baseline-0001-tables, toolkit-0001-runs" in message
-    assert apply(adopted)[0] == "ax-0001-clerk-id"
+    assert "Applied before it, and kept: baseline-0001-tables, toolkit-0001-import" in message
+    assert apply(adopted)[0] == "ax-0002-users"
 
 
 def test_a_killed_run_leaves_no_lock_behind(adopted: str) -> None:
@@ -238,7 +238,7 @@ def test_a_role_that_does_not_own_the_tables_is_told_so(adopted: str) -> None:
     with psycopg.connect(adopted) as connection:
         connection.execute("GRANT CREATE ON DATABASE {} TO stranger".replace("{}", adopted.rsplit("/", 1)[1]))
     with pytest.raises(
-        MigrationFailed, match=r"ax-0001-clerk-id failed: must be owner of table users.*owns the tables"
+        MigrationFailed, match=r"ax-0001-sessions failed: must be owner of table sessions.*owns the tables"
     ):
         apply(url)
 

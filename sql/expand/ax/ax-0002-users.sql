@@ -1,11 +1,16 @@
--- A linked user's password and second factor are Clerk's. An application that read the row just before it was linked
--- would write a newer one here, where nobody looks any more (invariants 2 and 4): it is refused, and has to go to
--- Clerk. Taking them away is no such thing.
--- depends: toolkit-0001-runs ax-0001-clerk-id
+-- Who is in Clerk, and a guard for what has gone over. Both change the catalogue only.
+-- depends: ax-0001-sessions toolkit-0001-import
 
 SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10s';
 
+ALTER TABLE users ADD COLUMN IF NOT EXISTS clerk_id text;
+
+COMMENT ON COLUMN users.clerk_id IS 'The user''s id in Clerk. Set: Clerk checks the login. NULL: AX does.';
+
+-- A linked user's password and second factor are Clerk's. An application that read the row just before it was linked
+-- would write a newer one here, where nobody looks any more (invariants 2 and 4): it is refused, and has to go to
+-- Clerk. Taking them away is no such thing.
 CREATE OR REPLACE FUNCTION clerk_migration.refuse_legacy_change() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -13,6 +18,8 @@ BEGIN
     USING ERRCODE = 'CM001', HINT = 'Read the row again: users.clerk_id is set.';
 END
 $$;
+
+COMMENT ON FUNCTION clerk_migration.refuse_legacy_change() IS 'Refuses to change the password or the second factor of a user who is in Clerk (SQLSTATE CM001).';
 
 CREATE OR REPLACE TRIGGER refuse_legacy_change
 BEFORE UPDATE OF hashed_password, enabled_2fa, totp_cipher ON users

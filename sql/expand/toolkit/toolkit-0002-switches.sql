@@ -1,5 +1,5 @@
--- What is switched over for everybody. Each change is announced, so that every running BFF follows at once.
--- depends: toolkit-0001-runs
+-- What is switched over for everybody.
+-- depends: toolkit-0001-import
 
 SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10s';
@@ -24,16 +24,4 @@ INSERT INTO clerk_migration.switches (name, value)
 VALUES ('signup', 'legacy'), ('lazy_migration', 'off'), ('legacy_login', 'on')
 ON CONFLICT (name) DO NOTHING;
 
-CREATE OR REPLACE FUNCTION clerk_migration.announce_switch() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('clerk_migration_switches', NEW.name);
-    RETURN NULL;
-END
-$$;
-
-CREATE OR REPLACE TRIGGER announce_switch
-AFTER INSERT OR UPDATE ON clerk_migration.switches
-FOR EACH ROW EXECUTE FUNCTION clerk_migration.announce_switch();
-
-COMMENT ON TABLE clerk_migration.switches IS 'What is switched over for everybody. A change is announced on the channel clerk_migration_switches, with the name.';
+COMMENT ON TABLE clerk_migration.switches IS 'What is switched over for everybody. Read when it is used, so a change holds at once.';

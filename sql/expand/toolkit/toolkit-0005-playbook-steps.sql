@@ -1,5 +1,5 @@
 -- Steps of the playbooks that are done.
--- depends: toolkit-0001-runs
+-- depends: toolkit-0001-import
 
 SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10s';

@@ -4,5 +4,9 @@ SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10s';
 
 DROP VIEW IF EXISTS clerk_migration.source;
+DROP TABLE IF EXISTS clerk_migration.origin;
+DROP FUNCTION IF EXISTS clerk_migration.this_database();
+DROP TABLE IF EXISTS clerk_migration.sending;
+DROP TABLE IF EXISTS clerk_migration.import_ledger;
 DROP TABLE IF EXISTS clerk_migration.runs;
 DROP SCHEMA IF EXISTS clerk_migration;

@@ -1,6 +1,6 @@
--- A Clerk user belongs to one row. Built while the table is written to; what a failed build left behind, an
+-- A Clerk user belongs to one row (invariant 1). Built while the table is written to; what a failed build left behind, an
 -- invalid index that IF NOT EXISTS would accept, is dropped first.
--- depends: ax-0001-clerk-id
+-- depends: ax-0003-password-nullable
 -- transactional: false
 
 -- The build waits for transactions that are older than itself, and nobody waits for the build.

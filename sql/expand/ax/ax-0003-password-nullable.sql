@@ -1,5 +1,5 @@
 -- Users who sign up with Clerk have no digest here.
--- depends: ax-0001-clerk-id
+-- depends: ax-0002-users
 -- transactional: false
 
 SET lock_timeout = '2s';

@@ -1,8 +1,6 @@
 -- Refuses while users are linked: a Clerk user belongs to one row, and it is this index that says so. An index whose
--- build failed says nothing, and goes.
-
-SET lock_timeout = '10min';
-SET statement_timeout = 0;
+-- build failed says nothing, and goes. The refusal stands first, because yoyo takes back what it did before a failure,
+-- and would build the index anew.
 
 DO $$
 BEGIN
@@ -14,5 +12,8 @@ BEGIN
     END IF;
 END
 $$;
+
+SET lock_timeout = '10min';
+SET statement_timeout = 0;
 
 DROP INDEX CONCURRENTLY IF EXISTS users_clerk_id_key;

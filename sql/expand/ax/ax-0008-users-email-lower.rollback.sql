@@ -1,4 +1,0 @@
-SET lock_timeout = '10min';
-SET statement_timeout = 0;
-
-DROP INDEX CONCURRENTLY IF EXISTS users_email_lower_idx;
