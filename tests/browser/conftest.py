@@ -70,10 +70,10 @@ class Tab:
         return await self.page.locator("h1").inner_text()
 
     async def check_accessibility(self) -> None:
-        """By axe-core, in both colour schemes; and that nothing needs scrolling sideways."""
+        """Hold the page against axe-core, in both colour schemes; and nothing may need scrolling sideways."""
         for scheme in ("light", "dark"):
             await self.page.emulate_media(color_scheme=scheme)
-            # without transitions, whose colours in between are nobody's
+            # until the transitions are over: the colours in between aren't ours
             await self.page.wait_for_timeout(350)
             results = await Axe().run(self.page)
             assert results.violations_count == 0, f"{scheme}: {results.generate_report()}"
@@ -84,7 +84,7 @@ class Tab:
 
 @pytest.fixture(params=[pytest.param(WIDE, id="wide"), pytest.param(PHONE, id="phone")])
 async def tab(request: pytest.FixtureRequest, browser: Browser, world: World) -> AsyncIterator[Tab]:
-    """A page of a BFF where people sign up with Clerk; at the end nothing was logged and nothing kept out."""
+    """A page of a BFF where people sign up with Clerk. At the end the console must be empty and nothing blocked."""
     await world.switch("signup", "clerk")
     bff = await world.bff()
     width, height = request.param

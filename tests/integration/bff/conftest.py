@@ -66,7 +66,7 @@ class Reply:
 
     @property
     def told(self) -> tuple[int, dict[str, Any]]:
-        """What there is to learn from it, but for the request's name."""
+        """What can be learned from it: all but the request's id."""
         return self.status, {name: value for name, value in self.content.items() if name != "request_id"}
 
 
@@ -201,7 +201,7 @@ class World:
                 await asyncio.sleep(0.05)
 
     def playbook(self, *origins: str) -> Path:
-        """A playbook for a BFF."""
+        """Write a playbook for a BFF; its path."""
         playbook = self.folder / f"bff{len(self.running)}.yaml"
         playbook.write_text(
             yaml.safe_dump(
@@ -238,7 +238,7 @@ class World:
         )
 
     async def mail(self, to: str, purpose: str = "email_code", *, count: int = 1) -> list[dict[str, Any]]:
-        """What the address got, when there is as much of it."""
+        """The mails to an address, once there are `count` of them."""
         async with asyncio.timeout(60):
             while True:
                 outbox = await asyncio.to_thread(
@@ -250,7 +250,7 @@ class World:
                 await asyncio.sleep(0.05)
 
     async def people_in_clerk(self, count: int) -> None:
-        """Wait until there are so many."""
+        """Wait until Clerk has so many users."""
         for _ in range(450):
             if (await self.people())[0] == count:
                 return
@@ -258,7 +258,7 @@ class World:
         raise AssertionError(await self.people())
 
     async def people(self) -> tuple[int, int]:
-        """How many there are in Clerk, and in AX."""
+        """Users in Clerk, and in AX."""
         async with self.clerk() as clerk:
             return await clerk.count_users(), await self.connection.fetchval("SELECT count(*) FROM users")
 

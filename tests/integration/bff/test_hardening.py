@@ -77,7 +77,7 @@ async def test_who_is_over_the_limit_by_address_does_not_use_up_somebody_elses_a
 
 
 async def test_the_window_of_a_limit_slides(world: World) -> None:
-    """As Clerk's does: with one that begins anew there are moments when twice as many get through."""
+    """As Clerk's does. Of a window that begins anew, twice the limit may get through around its edge."""
     world.login["per_address"] = {"attempts": 3, "seconds": 100}
     bff = await world.bff()
 
@@ -126,7 +126,7 @@ async def test_spelling_an_address_otherwise_gives_no_more_attempts(world: World
 
 @pytest.mark.parametrize("status", ["pending", "ended", "revoked"])
 async def test_a_clerk_session_that_is_not_active_lets_nobody_in(world: World, status: str) -> None:
-    """Clerk wants something else first, such as a second factor to be set up."""
+    """Such a session means that Clerk wants something else first, say that a second factor is set up."""
     await world.migrated()
     bff = await world.bff()
     device = (await bff.login("clerk@example.com", delivery="bearer")).content["device"]
@@ -154,7 +154,7 @@ def answered(line: str) -> str:
 
 
 async def test_a_device_that_somebody_lent_is_not_known_after_the_next_login(world: World) -> None:
-    """Who planted their own device in a browser must not pass for it afterwards."""
+    """Somebody who planted their own device in another's browser must not pass for that person afterwards."""
     await asyncio.to_thread(world.emulator.settings, client_trust=True)
     await world.migrated()
     bff = await world.bff()

@@ -22,14 +22,14 @@ async def ready(world: World) -> World:
 
 
 def told(reply: Reply) -> tuple[int, dict[str, Any], set[str]]:
-    """What there is to learn from an answer: all but what is random in every one."""
+    """What can be learned from an answer: all of it but the values that are random each time."""
     random = {"request_id", "signup_id", "device"}
     content = {name: value for name, value in reply.content.items() if name not in random}
     return reply.status, content, set(reply.content)
 
 
 async def log_in_alike(bff: Bff, password: str = CHOSEN, *, upper: bool = False, **more: Any) -> Reply:
-    """Log in with both addresses; the answer, which must be the same."""
+    """Log in with the taken and the fresh address; the answer, which must be the same."""
     replies = [await bff.login(email.upper() if upper else email, password, **more) for email in BOTH]
     assert told(replies[0]) == told(replies[1])
     return replies[0]
@@ -78,7 +78,7 @@ async def test_a_user_who_is_locked_in_clerk(ready: World) -> None:
 
 
 async def test_clerk_wants_to_trust_the_device_first(ready: World) -> None:
-    """A code by mail it is either way."""
+    """With client trust, both addresses lead to a code by mail."""
     await asyncio.to_thread(ready.emulator.settings, client_trust=True)
     bff = await ready.bff()
     for email in BOTH:
@@ -115,7 +115,7 @@ async def test_a_signup_that_is_over_while_clerk_is_out(ready: World) -> None:
 
 
 async def test_an_account_of_ones_own_does_not_use_up_clerks_limit(ready: World) -> None:
-    """Logging in where one is logged in takes Clerk two sign-ins, and so it does of our own limit."""
+    """Whoever logs in where they are logged in costs two sign-ins at Clerk, and so two of our own limit."""
     ready.login["per_address"] = {"attempts": 5, "seconds": 12}
     await asyncio.to_thread(ready.emulator.settings, rate_limit="production")
     for email in ("mallory@example.com", "moved@example.com"):

@@ -199,7 +199,7 @@ async def test_a_create_that_outlives_its_signup_leaves_nobody(world: World, rem
 
 
 async def test_a_code_goes_to_the_address_that_signed_up(world: World, bff: Bff) -> None:
-    """Also when the signup broke off before its first."""
+    """Also when the signup broke off before its first code."""
     signup_id = (await bff.sign_up()).content["signup_id"]
     await world.connection.execute(
         "UPDATE clerk_migration.signups SET state = 'row_created', email_address_id = NULL"
@@ -322,7 +322,7 @@ async def test_a_bad_password_is_told_for_a_taken_address_too(world: World, bff:
 
 
 async def test_clerks_limit_is_told_for_a_taken_address_too(world: World, bff: Bff) -> None:
-    """Who uses up Clerk's limit by address before signing up learns nothing by it."""
+    """Somebody who uses up Clerk's limit by address before signing up learns nothing by it."""
     await world.migrated("taken@example.com")
     told = []
     for email in (NEW, "taken@example.com"):

@@ -48,13 +48,13 @@ class Device:
             return Reply(answer.status, await answer.json(), answer.headers)
 
     async def done(self, method: str, path: str, **form: str) -> Any:
-        """What was answered, which is no refusal."""
+        """Send a request that must succeed; the resource that was answered."""
         reply = await self.call(method, path, **form)
         assert reply.status == 200, reply.content
         return reply.content["response"]
 
     async def refused(self, method: str, path: str, **form: str) -> tuple[int, str]:
-        """Status and code of the refusal."""
+        """Send a request that must be refused; status and code of the refusal."""
         return (await self.call(method, path, **form)).refusal[:2]
 
     async def sign_in(self, identifier: str = EMAIL, password: str = PASSWORD) -> Any:

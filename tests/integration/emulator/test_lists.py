@@ -7,7 +7,7 @@ from tests.integration.emulator.conftest import Api
 
 
 async def people(api: Api, number: int) -> list[str]:
-    """Users of the same moment."""
+    """Create users with the same `created_at`; their ids."""
     return [
         (await api.created(f"user{n}@example.com", external_id=f"ax-{n}", created_at="2020-01-01T00:00:00Z"))[
             "id"

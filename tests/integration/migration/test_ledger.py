@@ -40,7 +40,7 @@ async def rows(world: World) -> int:
 async def test_a_link_that_the_table_does_not_take_costs_no_other_outcome(
     world: World, ledger: Ledger, users: int
 ) -> None:
-    """Invariants 1 and 7: the Clerk id is another row's; all that was to be written with it is."""
+    """Invariants 1 and 7: the Clerk id is another row's, and whatever shares the transaction is written all the same."""
     await world.add("theirs@example.com", clerk_id="user_taken")
     await world.add_many(users)
     wrong, *others = await due(world)
@@ -65,7 +65,7 @@ async def test_a_link_that_the_table_does_not_take_costs_no_other_outcome(
 async def test_there_is_no_room_until_enough_is_written(
     world: World, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Links and outcomes that wait count together."""
+    """The backlog counts links and outcomes that wait, together."""
     monkeypatch.setattr(Ledger, "BACKLOG", 2)
     monkeypatch.setattr(Ledger, "SECONDS", 0.5)
     await world.add()
@@ -85,7 +85,7 @@ async def test_there_is_no_room_until_enough_is_written(
 async def test_an_import_never_has_more_unwritten_than_the_backlog(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Millions of rows that cannot go over do not fill the memory."""
+    """Otherwise millions of rows that can't go over would fill the memory."""
     monkeypatch.setattr(Ledger, "BACKLOG", 4)
     monkeypatch.setattr(Ledger, "SECONDS", 0.01)
     for n in range(12):

@@ -45,7 +45,7 @@ def toolkit(folder: Path, *arguments: str) -> Ran:
 
 
 def toolkit_here(*arguments: str) -> Ran:
-    """The same in this process and on `state.folder()`: quicker."""
+    """The same on `state.folder()`, and quicker: in this process."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
         main(["sandbox", *arguments])
@@ -109,7 +109,7 @@ def sandbox(shared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
 
 def empty(sandbox: Sandbox) -> None:
-    """As `reset` does for AX's side, but quickly."""
+    """Do what `reset` does, but in a moment."""
     with psycopg.connect(sandbox.postgres.url) as connection:
         connection.execute(
             "DROP SCHEMA IF EXISTS clerk_migration CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public"

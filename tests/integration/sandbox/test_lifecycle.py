@@ -21,7 +21,7 @@ from toolkit.sandbox.state import FolderUnusable, Sandbox, SandboxBusy, SandboxS
 
 
 def create_clerk_user(sandbox: Sandbox, email: str) -> None:
-    """Over the Backend API, with the sandbox's key."""
+    """Create a user over the Backend API, with the sandbox's key."""
     request = urllib.request.Request(
         f"{sandbox.variables['CLERK_API_URL']}/v1/users",
         data=json.dumps({"email_address": [email], "password": "a long enough passphrase 7"}).encode(),
@@ -34,7 +34,7 @@ def create_clerk_user(sandbox: Sandbox, email: str) -> None:
 
 
 def fill(sandbox: Sandbox) -> None:
-    """Something to keep on both sides."""
+    """Put something into Postgres and into Clerk that must be kept."""
     with psycopg.connect(sandbox.postgres.url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1")
     create_clerk_user(sandbox, "ada@example.com")

@@ -83,7 +83,7 @@ def test_a_migration_whose_mark_was_lost_applies_again(migrated: str, second: Co
 
 
 def test_a_rollback_whose_mark_was_lost_rolls_back_again(migrated: str, second: Connection) -> None:
-    """Invariant 7, the other way."""
+    """Invariant 7: the same for a rollback."""
     marks = second.execute("SELECT * FROM _yoyo_migration").fetchall()
     for _ in APPLIED:
         taken_back = schema.rollback_last(migrated, MIGRATIONS, SOURCE_VIEW)
@@ -111,7 +111,7 @@ def test_plain_yoyo_leaves_tables_alone_that_are_there_already(adopted: str) -> 
 
 @dataclass
 class Writing:
-    """What a second connection lived through while it kept writing."""
+    """What a second connection met with while it kept writing."""
 
     written: int = 0
     longest: float = 0.0
@@ -214,7 +214,7 @@ def test_duplicate_links_are_told_and_leave_no_index(migrated: str, second: Conn
 
 
 def leave_invalid_index(connection: Connection, name: str) -> None:
-    """As a killed concurrent build does."""
+    """Leave behind what a concurrent build does that was killed."""
     connection.execute("INSERT INTO users (email, hashed_password) VALUES ('a', 'x'), ('b', 'x')")
     with pytest.raises(psycopg.errors.UniqueViolation):
         connection.execute(

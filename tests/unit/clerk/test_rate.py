@@ -62,7 +62,7 @@ class StrictWindow:
 async def users_through(
     limiter: RateLimiter, server: StrictWindow, delay: Callable[[], float], seconds: float, workers: int = 512
 ) -> list[float]:
-    """Send as many as go for a while; the moments of success. `delay` is that of the way to the server."""
+    """Send as many as will go for a while; the moments of success. `delay` is how long the way to the server takes."""
     done: list[float] = []
 
     async def work() -> None:

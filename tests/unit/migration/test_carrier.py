@@ -29,7 +29,7 @@ def carrier(clerk: BackendClient) -> Carrier:
 async def test_an_instance_that_wants_legal_consent_takes_the_user_without(
     carrier: Carrier, recorder: Recorder
 ) -> None:
-    """A row tells of no consent, so none is made up."""
+    """A row doesn't say when somebody consented, so no date is made up."""
     recorder.body = user_json()
     assert await carrier.carry(ORDINARY, CREATE) == "user_1"
     assert isinstance(recorder.only.body, dict)
@@ -40,7 +40,7 @@ async def test_an_instance_that_wants_legal_consent_takes_the_user_without(
 async def test_an_unverified_address_that_clerk_calls_verified_is_not_accepted(
     carrier: Carrier, recorder: Recorder
 ) -> None:
-    """Whoever signed up with somebody else's address would own it."""
+    """Otherwise whoever signed up at AX with somebody else's address would own it in Clerk."""
     recorder.body = user_json()
     with pytest.raises(NotCarried) as raised:
         await carrier.carry(UNVERIFIED, CREATE)

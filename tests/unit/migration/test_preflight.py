@@ -97,7 +97,7 @@ def test_passwords_may_be_off_when_nobody_has_one() -> None:
 
 
 def test_a_second_factor_may_be_required_when_everybody_has_one() -> None:
-    """Invariant 2 is not in the way of it."""
+    """Then nobody is locked out, and invariant 2 has nothing against it."""
     everybody = replace(USERS, second_factor=1500)
     assert misfits(instance(second_factor_required=True), everybody) == []
 
