@@ -38,8 +38,8 @@ from toolkit.clerk import BackendClient, ClerkConfig, ClerkNotConfigured, Fronte
 from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
-from toolkit.playbook.bff import SignupSettings
-from toolkit.sweep.signups import Sagas
+from toolkit.sweep.runner import Sweep
+from toolkit.sweep.signups import Signups
 
 BODY_BYTES = 16 * 1024
 TIDY_SECONDS = 600.0
@@ -60,7 +60,7 @@ def build(environment: Environment) -> web.Application:
     sessions = Sessions(settings.session, cipher)
     backend = BackendClient(config, deadline=settings.signup.clerk_seconds) if config else None
     devices, limits = Devices(cipher), Limits(database)
-    sagas = Sagas(database.connection, backend) if backend else None
+    signups = Signups(database.connection, backend) if backend else None
     mailer = Mailer(environment.smtp_url, settings.mail.sender)
     legacy = LegacyLogin(environment.totp_key, _typical_digest(database), settings.login.legacy_slots)
     signup = SignupService(
@@ -70,7 +70,7 @@ def build(environment: Environment) -> web.Application:
         limits,
         cipher,
         ClerkSignup(backend, frontend) if backend and frontend else None,
-        sagas,
+        signups,
         LegacySignup(database, sessions, legacy),
         mailer,
         settings.signup,
@@ -111,8 +111,14 @@ def build(environment: Environment) -> web.Application:
     Pages().mount(app)
     contexts = [context for context in (database, frontend, backend) if context is not None]
     tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [partial(_tidy, database)]
-    if sagas is not None:
-        tasks.append(partial(_sweep, sagas, settings.signup))
+    if backend is not None:
+        tasks.append(
+            partial(
+                Sweep(database.connection, backend).forever,
+                every=timedelta(seconds=settings.signup.sweep_seconds),
+                unverified=timedelta(hours=settings.signup.unverified_hours),
+            )
+        )
     app.cleanup_ctx.append(_lifetime(contexts, tasks, [login.close, mailer.close], legacy))
     return app
 
@@ -185,21 +191,3 @@ async def _tidy(database: Database) -> None:
             _log.warning("nothing was tidied up", error=str(error))
         except Exception:
             _log.exception("nothing was tidied up")
-
-
-async def _sweep(sagas: Sagas, settings: SignupSettings) -> None:
-    """End the signups that somebody left, again and again; one replica at a time does."""
-    while True:
-        await asyncio.sleep(settings.sweep_seconds)
-        try:
-            swept = await sagas.sweep(unverified=timedelta(hours=settings.unverified_hours))
-        except ToolkitError as error:
-            _log.warning("signups were not swept", error=str(error))
-            continue
-        except Exception:
-            _log.exception("signups were not swept")
-            continue
-        if swept is not None and (swept.finished or swept.undone or swept.left):
-            _log.info("signups swept", finished=swept.finished, undone=swept.undone, left=swept.left)
-        for text in swept.errors if swept else ():
-            _log.warning("a signup could not be ended", error=text)

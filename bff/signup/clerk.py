@@ -1,5 +1,6 @@
 """What a signup does in Clerk."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -15,10 +16,11 @@ from toolkit.clerk import (
     FrontendEmailAddress,
     FrontendUser,
     IdentifierExists,
+    ResourceNotFound,
     User,
     VerificationFailed,
 )
-from toolkit.sweep.signups import delete, same_address, was_added_to
+from toolkit.sweep.signups import same_address, was_added_to
 
 TICKET_SECONDS = 60
 
@@ -82,7 +84,8 @@ class ClerkSignup:
     async def remove(self, clerk_id: str) -> None:
         """Delete a user; one that is gone already is no error."""
         async with self._breaker.call():
-            await delete(self._backend, clerk_id)
+            with suppress(ResourceNotFound):
+                await self._backend.delete_user(clerk_id)
 
     async def sign_in(self, clerk_id: str, address: Address | None) -> ClerkSession:
         """Sign the user in without the password."""

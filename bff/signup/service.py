@@ -1,7 +1,7 @@
 """What happens at a signup.
 
 The switch `signup` decides who keeps the new password: Clerk or AX. With Clerk it is a saga, whose steps are written
-down as they are done (clerk_migration.signups); `toolkit.sweep.signups` ends those that do not end here.
+down as they are done (clerk_migration.signups); `toolkit.sweep` ends those that do not end here.
 
 Whether an address has an account already is told to its owner, by mail, and to nobody else: the signup then leads
 nowhere and looks as if it did, from its answers to the use of the invite, which comes back when it is over.
@@ -49,7 +49,7 @@ from toolkit.clerk import (
 from toolkit.database import queries
 from toolkit.playbook.bff import LoginSettings, SignupSettings
 from toolkit.playbook.limits import Limit
-from toolkit.sweep.signups import Sagas, SignedUp
+from toolkit.sweep.signups import Signups, SignupUser
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class Waiting:
 
 
 class SignupService:
-    """Signs people up. `clerk` and `sagas` are None when Clerk is not configured."""
+    """Signs people up. `clerk` and `signups` are None when Clerk is not configured."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class SignupService:
         limits: Limits,
         cipher: ClientTokenCipher,
         clerk: ClerkSignup | None,
-        sagas: Sagas | None,
+        signups: Signups | None,
         legacy: LegacySignup | None,
         mailer: Mailer,
         settings: SignupSettings,
@@ -111,7 +111,7 @@ class SignupService:
         self._limits = limits
         self._cipher = cipher
         self._clerk = clerk
-        self._sagas = sagas
+        self._signups = signups
         self._legacy = legacy
         self._mailer = mailer
         self._settings = settings
@@ -136,13 +136,13 @@ class SignupService:
             switch = await queries.switch(connection, name="signup")
         if switch == "legacy" and self._legacy is not None:
             return Complete(await self._legacy.sign_up(invite, person, visitor), delivery)
-        if self._clerk is None or self._sagas is None:
+        if self._clerk is None or self._signups is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
         person = replace(person, email=person.email.lower())  # Clerk's addresses have no case
         if person.password.lower() == person.email:
             raise invalid("password", "matches_email", "The password must not be the email address.")
         try:
-            return await self._begin(self._clerk, self._sagas, invite, person, delivery, visitor)
+            return await self._begin(self._clerk, self._signups, invite, person, delivery, visitor)
         finally:
             await asyncio.sleep(max(0.0, started + self._settings.answer_seconds - time.monotonic()))
 
@@ -188,10 +188,10 @@ class SignupService:
     async def abandon(self, signup_id: UUID) -> None:
         """Undo a signup that waits for its code, for whoever began it. Raises Problem."""
         started = time.monotonic()
-        if self._sagas is None:
+        if self._signups is None:
             raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
         await self._waiting(signup_id)
-        if not await self._sagas.undo(signup_id, "abandoned", certain=True):
+        if not await self._signups.undo(signup_id, "abandoned", certain=True):
             raise Problem("signup_ended")
         await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
 
@@ -302,13 +302,13 @@ class SignupService:
 
     async def _undo_not_as_made(self, signup_id: UUID) -> None:
         """Whoever has the mailbox signs up anew, and finds nothing there of somebody else's."""
-        if self._sagas is not None:
-            await self._sagas.undo(signup_id, "not_as_made", certain=True)
+        if self._signups is not None:
+            await self._signups.undo(signup_id, "not_as_made", certain=True)
 
     async def _begin(
         self,
         clerk: ClerkSignup,
-        sagas: Sagas,
+        signups: Signups,
         invite: str,
         person: Person,
         delivery: Delivery,
@@ -324,22 +324,22 @@ class SignupService:
             taken = await queries.email_is_taken(connection, forms=emails.forms(person.email))
         saga_id = saga["id"]
         try:
-            await self._go_through(clerk, sagas, saga, person, visitor, taken=taken)
+            await self._go_through(clerk, signups, saga, person, visitor, taken=taken)
         except ClerkError as error:
-            await sagas.undo(saga_id, _reason(error), certain=not error.maybe_applied)
+            await signups.undo(saga_id, _reason(error), certain=not error.maybe_applied)
             raise _problem(error) from None
         except Problem as problem:
-            await sagas.undo(saga_id, problem.code, certain=True)
+            await signups.undo(saga_id, problem.code, certain=True)
             raise
         except Exception as error:
-            await sagas.undo(saga_id, type(error).__name__, certain=False)
+            await signups.undo(saga_id, type(error).__name__, certain=False)
             raise
         return self._verifying(saga_id, person.email)
 
     async def _go_through(
         self,
         clerk: ClerkSignup,
-        sagas: Sagas,
+        signups: Signups,
         saga: Mapping[str, Any],
         person: Person,
         visitor: Visitor,
@@ -359,7 +359,7 @@ class SignupService:
         try:
             is_free = await self._create_row(saga_id, user.id, person)
         except Problem:  # a sweep was quicker, and knows nothing of the user
-            await sagas.undo_again(saga_id, SignedUp(user_id, user.id))
+            await signups.withdraw_late(saga_id, SignupUser(user_id, user.id))
             raise
         if not is_free:
             await clerk.remove(user.id)

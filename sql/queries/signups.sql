@@ -131,7 +131,7 @@ given_back AS (
 
 SELECT user_id, clerk_id FROM signup;
 
--- name: undo_again(signup_id, clerk_id)!
+-- name: reopen_undo(signup_id, clerk_id)!
 -- Clerk made the user after all, of a signup that was undone meanwhile.
 UPDATE clerk_migration.signups
 SET state = 'undoing', clerk_id = :clerk_id, updated_at = now()

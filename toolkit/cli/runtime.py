@@ -10,7 +10,8 @@ from toolkit import switches
 from toolkit.cli.environment import environment_option
 from toolkit.cli.options import Hours, confirm, json_option, print_json, yes_option
 from toolkit.environment import Environment
-from toolkit.sweep import signups
+from toolkit.sweep.runner import run_sweep
+from toolkit.sweep.signups import SETTLE
 
 
 @click.command()
@@ -61,7 +62,7 @@ def sweep(environment: Environment, unverified_hours: float | None, as_json: boo
     A running BFF does it by itself, every half minute. Exits 1 when something is left: Clerk does not answer, or may
     still be at work on it.
     """
-    swept = uvloop.run(signups.run_sweep(environment, unverified_hours))
+    swept = uvloop.run(run_sweep(environment, unverified_hours))
     if as_json:
         print_json(dataclasses.asdict(swept))
     else:
@@ -71,7 +72,7 @@ def sweep(environment: Environment, unverified_hours: float | None, as_json: boo
         for error in swept.errors:
             click.echo(error, err=True)
         if swept.left and not swept.errors:
-            minutes = signups.SETTLE.total_seconds() / 60
+            minutes = SETTLE.total_seconds() / 60
             click.echo(
                 f"Clerk may still be at work on what broke off less than {minutes:.0f} minutes ago. Sweep again then.",
                 err=True,

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.bff.conftest import INVITE, PASSWORD, SECRET, Bff, World
 from toolkit.clerk import BackendClient, ClerkConfig, ClerkUnavailable, FrontendClient, User
 from toolkit.database import pool
-from toolkit.sweep.signups import Sagas, Swept
+from toolkit.sweep.runner import Sweep, Swept
 
 NEW = "new@example.com"
 NOTHING = timedelta(0)
@@ -26,9 +26,7 @@ async def bff(world: World) -> Bff:
 
 async def sweep(world: World, *, settle: timedelta = NOTHING, unverified: timedelta = timedelta(1)) -> Swept:
     async with pool(world.url, 2) as connections, world.clerk() as clerk:
-        swept = await Sagas(connections.acquire, clerk).sweep(settle=settle, unverified=unverified)
-    assert swept is not None
-    return swept
+        return await Sweep(connections.acquire, clerk).round(settle=settle, unverified=unverified)
 
 
 async def saga(world: World) -> dict[str, Any]:
