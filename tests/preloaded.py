@@ -5,7 +5,8 @@ import gc
 
 import bff.cli
 import tests.integration.bff.killed
-import toolkit.cli
+import toolkit.cli.main
+import toolkit.sandbox.cli
 import toolkit.sandbox.emulator.cli
 
 gc.collect()

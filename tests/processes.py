@@ -98,6 +98,14 @@ class Running:
         self.wait()
 
 
+def run(module: str, *arguments: str, variables: Mapping[str, str]) -> tuple[int, str, str]:
+    """Run a module to its end: its exit code, standard output and standard error, where no traceback may be."""
+    process = Running(module, *arguments, variables=variables)
+    code, out, err = process.wait(), process.out(), process.err()
+    assert "Traceback" not in out + err, out + err
+    return code, out, err
+
+
 def _run(module: str, arguments: tuple[str, ...], variables: dict[str, str], out: str, err: str) -> None:
     """In the new process: become `python -m module`."""
     os.environ.clear()

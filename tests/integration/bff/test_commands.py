@@ -3,14 +3,12 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.integration.bff.conftest import World
-from toolkit.paths import ROOT
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("CLERK_", "AX_"))}
 
@@ -19,19 +17,12 @@ async def run(
     world: World, command: str, playbook: Path, *arguments: str, **variables: str
 ) -> tuple[int, str, str]:
     """Exit code, standard output and standard error."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "toolkit", command, "--env", str(playbook), *arguments],
-        cwd=ROOT,
-        env={**CLEAN, **world.variables, **variables},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    return await asyncio.to_thread(
+        processes.run,
+        "toolkit",
+        *(command, "--env", str(playbook), *arguments),
+        variables={**CLEAN, **world.variables, **variables},
     )
-    assert "Traceback" not in done.stdout + done.stderr
-    return done.returncode, done.stdout, done.stderr
 
 
 async def test_switches_are_shown_and_set(world: World) -> None:

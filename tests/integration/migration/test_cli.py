@@ -6,15 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests import processes
 from tests.integration.migration.conftest import AX_SOURCE, World, with_totp
+from tests.processes import Running
+from tests.waiting import until
 
+SURROUNDINGS = {"PATH": os.environ["PATH"], "COLUMNS": "200"}
 PLAYBOOK: dict[str, Any] = {
     "clerk_instance": "development",
     "confirm": False,
@@ -23,24 +27,14 @@ PLAYBOOK: dict[str, Any] = {
 }
 
 
-def command(*arguments: str, variables: dict[str, str]) -> "subprocess.Popen[str]":
+def command(*arguments: str, variables: dict[str, str]) -> Running:
     """Start `python -m toolkit …` with nothing but these variables."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "toolkit", *arguments],
-        env={"PATH": os.environ["PATH"], "COLUMNS": "200", **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
+    return Running("toolkit", *arguments, variables={**SURROUNDINGS, **variables})
 
 
 def run(*arguments: str, variables: dict[str, str]) -> tuple[int, str, str]:
     """Exit code, standard output and standard error."""
-    process = command(*arguments, variables=variables)
-    out, err = process.communicate(timeout=60)
-    assert "Traceback" not in out + err
-    return process.returncode, out, err
+    return processes.run("toolkit", *arguments, variables={**SURROUNDINGS, **variables})
 
 
 @pytest.fixture
@@ -119,6 +113,11 @@ async def test_no_secret_is_ever_shown(world: World, playbook: str) -> None:
     assert world.emulator.secret_key not in shown
 
 
+def more_users(world: World, than: int) -> bool:
+    """Whether Clerk has more."""
+    return bool(world.emulator.stats()["users"] > than)
+
+
 async def test_killed_anywhere_and_run_again(world: World, playbook: str) -> None:
     """Invariant 7: each user once in Clerk, and every one linked."""
     users = 600
@@ -126,13 +125,9 @@ async def test_killed_anywhere_and_run_again(world: World, playbook: str) -> Non
     world.emulator.settings(latency_ms=20)
     for _ in range(4):
         importing = command("import", "--env", playbook, "--rate", "off", variables=world.variables)
-        before = world.emulator.stats()["users"]
-        for _ in range(500):
-            if world.emulator.stats()["users"] > before + 20:
-                break
-            await asyncio.sleep(0.01)
+        enough = world.emulator.stats()["users"] + 20
+        await until(partial(more_users, world, enough))
         importing.kill()
-        importing.communicate()
     orphans = world.emulator.stats()["users"] - await world.connection.fetchval(
         "SELECT count(clerk_id) FROM users"
     )
@@ -149,20 +144,14 @@ async def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_go_on(
 ) -> None:
     await world.add_many(500)
     importing = command("import", "--env", playbook, "--rate", "50", variables=world.variables)
-    for _ in range(500):
-        if world.emulator.stats()["users"] > 5:
-            break
-        await asyncio.sleep(0.02)
-    begun = time.monotonic()
+    await until(partial(more_users, world, 5))
     importing.send_signal(number)
-    out, err = importing.communicate(timeout=30)
-    assert time.monotonic() - begun < 10
-    assert importing.returncode == 130
-    assert "goes on from here" in out
-    assert "Traceback" not in err
-    assert world.emulator.stats()["users"] == await world.connection.fetchval(
-        "SELECT count(clerk_id) FROM users"
-    )
+    assert await asyncio.to_thread(importing.wait) == 130
+    assert "goes on from here" in importing.out()
+    assert "Traceback" not in importing.err()
+    linked = await world.connection.fetchval("SELECT count(clerk_id) FROM users")
+    assert world.emulator.stats()["users"] == linked
+    assert linked < 500, "it went on to the end"
 
 
 def without(variables: dict[str, str], *names: str) -> dict[str, str]:
@@ -300,11 +289,18 @@ def test_every_command_has_help() -> None:
 
 async def test_an_output_that_is_closed_is_not_told_as_a_lost_database(world: World, playbook: str) -> None:
     await world.add_many(5)
-    importing = command("import", "--env", playbook, "--json", variables=world.variables)
+    importing = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
+        [sys.executable, "-m", "toolkit", "import", "--env", playbook, "--json"],
+        env={**SURROUNDINGS, **world.variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
     assert importing.stdout is not None
     importing.stdout.close()
     assert importing.stderr is not None
     told = await asyncio.to_thread(importing.stderr.read)
-    assert importing.wait(30) == 1
+    assert importing.wait(60) == 1
     assert "Postgres" not in told
     assert "Traceback" not in told

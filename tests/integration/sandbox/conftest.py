@@ -14,6 +14,7 @@ import psutil
 import psycopg
 import pytest
 
+from tests.postgres import quick_folder
 from toolkit.cli.main import main
 from toolkit.paths import ROOT
 from toolkit.sandbox import lifecycle, state
@@ -67,7 +68,7 @@ def kill(sandbox: Sandbox) -> None:
     processes = [psutil.Process(pid) for pid in pids]
     for process in processes:
         process.kill()
-    psutil.wait_procs(processes, timeout=10)
+    psutil.wait_procs(processes, timeout=60)
 
 
 @contextmanager
@@ -76,7 +77,7 @@ def closed_folder() -> Iterator[Path]:
 
     Not pytest's own: each run of pytest on this machine closes the folder above those to other users.
     """
-    with TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True) as path:
+    with TemporaryDirectory(prefix="sandbox-", dir=quick_folder(), ignore_cleanup_errors=True) as path:
         yield Path(path).resolve()
 
 

@@ -30,7 +30,7 @@ def create_clerk_user(sandbox: Sandbox, email: str) -> None:
             "Content-Type": "application/json",
         },
     )
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 def fill(sandbox: Sandbox) -> None:

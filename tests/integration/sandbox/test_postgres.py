@@ -42,7 +42,7 @@ def postmaster(server: Postgres) -> int:
 def kill(server: Postgres) -> None:
     process = psutil.Process(postmaster(server))
     process.kill()
-    process.wait(10)
+    process.wait(60)
 
 
 def test_data_survive_a_stop(server: Postgres) -> None:
