@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from bff.problems import KINDS
+from toolkit.cli.main import cli
 from toolkit.paths import ROOT
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
@@ -73,3 +75,39 @@ def test_the_codes_of_the_handbook_exist() -> None:
     section = page.partition("## What it answers")[2].partition("## What may happen")[0]
     codes = set(re.findall(r"`([a-z]+_[a-z_]+)`", section)) - {"login_counts"}
     assert codes <= set(KINDS)
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The words of each command of the toolkit that a document shows, without the toolkit itself."""
+    found = re.findall(
+        r"(?:python -m toolkit|^toolkit|postgres-to-clerk) ([a-z][^`|#;()\n\"]*)", text, re.MULTILINE
+    )
+    return [words.split() for words in found]
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+)
+def test_the_commands_of_a_document_exist(name: str) -> None:
+    for words in commands_in(read(ROOT / name)):
+        command: click.Command = cli
+        options = {"--help"}
+        for word in words:
+            if word.startswith("--"):
+                assert word in options, f"{' '.join(words)}: {command.name} has no option {word}"
+            elif isinstance(command, click.Group):
+                subcommand = command.get_command(click.Context(command), word)
+                assert subcommand is not None, f"{' '.join(words)}: {command.name} has no command {word}"
+                command = subcommand
+                options |= {option for parameter in command.params for option in parameter.opts}
+
+
+def test_the_make_targets_of_the_documents_exist(texts: dict[str, str]) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", texts["Makefile"], re.MULTILINE))
+    named = {
+        target
+        for name, text in texts.items()
+        if name.endswith(".md")
+        for target in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)
+    }
+    assert {"demo", "test", "check"} <= named <= targets
