@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.emulator import CONFORM, check_conformance
+from tests.emulator import emulator as emulator
+from tests.emulator import shared_emulator as shared_emulator
 from tests.postgres import postgres as postgres
 from tests.postgres import server as server
 

@@ -1,17 +1,29 @@
-"""The Clerk emulator as a process of its own, for tests."""
+"""The Clerk emulator as a process of its own, for tests: one for the session, emptied before each test.
+
+A conftest takes the fixtures from here: `from tests.emulator import emulator as emulator`.
+"""
 
 import json
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.processes import Running
 from toolkit.paths import ROOT
+from toolkit.sandbox.state import free_ports
 
 CONFORM = ROOT.parent / "shared" / "clerk" / "conform.py"
 """Holds recorded traffic against Clerk's own description of its APIs, where that is at hand."""
+
+
+def option(name: str, arguments: Sequence[str]) -> str | None:
+    """The value of an option that may be among the arguments."""
+    return arguments[arguments.index(name) + 1] if name in arguments else None
 
 
 class Emulator:
@@ -20,12 +32,13 @@ class Emulator:
     def __init__(self, traffic: Path, *arguments: str) -> None:
         self._traffic = traffic
         self._process = Running("toolkit.sandbox.emulator", *arguments)
-        given = arguments[arguments.index("--secret-key") + 1] if "--secret-key" in arguments else None
+        given = option("--secret-key", arguments)
         lines = self._process.first_lines(4 if given is None else 3)
         exported = dict(line.removeprefix("export ").split("=", 1) for line in lines)
         self.url = exported["CLERK_API_URL"]
         self.secret_key = given or exported["CLERK_SECRET_KEY"]
         self.publishable_key = exported["CLERK_PUBLISHABLE_KEY"]
+        self.smtp_port = option("--smtp-port", arguments)
         self.settings()
 
     @property
@@ -43,6 +56,18 @@ class Emulator:
     def stats(self) -> dict[str, Any]:
         return dict(self.control("GET", "stats"))
 
+    def is_idle(self) -> bool:
+        """Whether every request that came is answered."""
+        return bool(self.stats()["in_flight"] == 0)
+
+    def advance(self, seconds: float) -> None:
+        """Put its clock forward."""
+        self.control("POST", "clock", {"advance_seconds": seconds})
+
+    def now(self) -> float:
+        """Its clock, in seconds."""
+        return int(self.control("GET", "clock")["now"]) / 1000
+
     def faults(self) -> list[dict[str, Any]]:
         return list(self.control("GET", "faults"))
 
@@ -59,7 +84,7 @@ class Emulator:
 
     def traffic(self) -> str:
         """The exchanges that it knows, a line of JSON each."""
-        with urllib.request.urlopen(f"{self.url}/_sandbox/traffic", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/_sandbox/traffic", timeout=60) as answer:
             return bytes(answer.read()).decode()
 
     def get(self, path: str) -> Any:
@@ -67,7 +92,7 @@ class Emulator:
         request = urllib.request.Request(
             self.url + path, headers={"Authorization": f"Bearer {self.secret_key}"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def stop(self) -> None:
@@ -92,8 +117,23 @@ class Emulator:
             data=None if content is None else json.dumps(content).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
+
+
+@pytest.fixture(scope="session")
+def shared_emulator(traffic_file: Path) -> Iterator[Emulator]:
+    """The session's emulator."""
+    started = Emulator(traffic_file, "--rate-limit", "off", "--smtp-port", str(next(free_ports())))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def emulator(shared_emulator: Emulator) -> Emulator:
+    """The session's emulator, emptied."""
+    shared_emulator.reset()
+    return shared_emulator
 
 
 def check_conformance(traffic: Path) -> str | None:

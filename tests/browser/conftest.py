@@ -10,7 +10,6 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from tests.integration.bff.conftest import Bff, World
-from tests.integration.bff.conftest import emulator as emulator
 from tests.integration.bff.conftest import world as world
 
 CHROMIUM = shutil.which("chromium")

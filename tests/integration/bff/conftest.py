@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import urllib.parse
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,16 +37,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-SMTP_PORT = free_port()
-
-
-@pytest.fixture(scope="module")
-def emulator(traffic_file: Path) -> Iterator[Emulator]:
-    started = Emulator(traffic_file, "--rate-limit", "off", "--smtp-port", str(SMTP_PORT))
-    yield started
-    started.stop()
 
 
 @dataclass(frozen=True)
@@ -177,7 +167,7 @@ class World:
             "CLERK_PROXY_URL": f"{self.emulator.url}/__clerk",
             "AX_TOTP_KEY": base64.b64encode(TOTP_KEY).decode(),
             "AX_CLIENT_TOKEN_KEY": base64.b64encode(b"k" * 32).decode(),
-            "SMTP_URL": f"smtp://127.0.0.1:{SMTP_PORT}",
+            "SMTP_URL": f"smtp://127.0.0.1:{self.emulator.smtp_port}",
         }
 
     async def bff(self, **changed: str | None) -> Bff:
@@ -333,8 +323,6 @@ class World:
 
 @pytest.fixture
 async def world(postgres: Server, emulator: Emulator, tmp_path: Path) -> AsyncIterator[World]:
-    emulator.reset()
-    emulator.settings(rate_limit="off", single_session_mode=True)
     url = postgres.create_database()
     connection = await asyncpg.connect(url)
     world = World(url, connection, emulator, tmp_path)

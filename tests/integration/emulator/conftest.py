@@ -1,9 +1,8 @@
-"""A running emulator for each module, emptied before each test, and a plain client for its APIs."""
+"""A plain client for the emulator's APIs."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -86,25 +85,6 @@ class Api:
         reply = await self.call("GET", "/v1/users", query=list(query))
         assert reply.status == 200, reply.content
         return [user["id"] for user in reply.content]
-
-
-@pytest.fixture(scope="module")
-def recorded(traffic_file: Path) -> Path:
-    """Where the traffic goes to be checked."""
-    return traffic_file
-
-
-@pytest.fixture(scope="module")
-def running(recorded: Path) -> Iterator[Emulator]:
-    started = Emulator(recorded, "--rate-limit", "off")
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 from tests.emulator import CONFORM, Emulator, check_conformance
 from tests.integration.emulator.conftest import PASSWORD, SECRET, Api
+from tests.waiting import until
 
 
 @asynccontextmanager
@@ -159,6 +160,17 @@ async def test_reset_forgets_everything(api: Api, emulator: Emulator) -> None:
     await api.created(external_id="ax-1")
 
 
+async def test_a_request_that_waits_is_in_flight_until_a_reset_drops_it(api: Api, emulator: Emulator) -> None:
+    emulator.settings(latency_ms=60_000)
+    waiting = asyncio.create_task(api.create())
+    await until(lambda: not emulator.is_idle())
+    emulator.reset()
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await waiting
+    assert emulator.is_idle()
+    assert emulator.stats()["users"] == 0
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_the_state_survives(traffic_file: Path, tmp_path: Path, end: str) -> None:
     state = ("--state", str(tmp_path / "state.sqlite"))
@@ -234,5 +246,5 @@ async def test_what_was_answered_survives_a_kill_amid_work(traffic_file: Path, t
 
 
 def traffic(emulator: Emulator) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{emulator.url}/_sandbox/traffic", timeout=10) as answer:
+    with urllib.request.urlopen(f"{emulator.url}/_sandbox/traffic", timeout=60) as answer:
         return [json.loads(line) for line in answer]

@@ -102,7 +102,7 @@ def test_a_key_of_ones_own_is_not_told(tmp_path: Path) -> None:
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(3)]
     process.terminate()
-    rest, _ = process.communicate(timeout=10)
+    rest, _ = process.communicate(timeout=60)
     assert "CLERK_FRONTEND_API_URL" in lines[-1]
     assert "sk_test_of_ones_own" not in "".join(lines) + rest
 

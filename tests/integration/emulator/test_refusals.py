@@ -4,7 +4,6 @@ The requests here are wrong on purpose, so they are kept apart from the traffic 
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,11 @@ BCRYPT = "$2b$04$VtJF1KX9Z5VKqkNFhl3ev.g7cWsS0Ah1gh8cLX3yHkQrWTLY3Z7Iq"
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     path = tmp_path_factory.mktemp("refused") / "traffic.jsonl"
-    yield path
+    started = Emulator(path, "--rate-limit", "off")
+    yield started
+    started.stop()
     if CONFORM.is_file():
         assert answer_faults(path) == []
 

@@ -1,9 +1,8 @@
 """A database with AX's schema, an emulator, and a run of the import between them."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -30,13 +29,6 @@ AX_SOURCE = {
     "migrations": ["sql/baseline", "sql/expand/toolkit", "sql/expand/ax"],
 }
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-
-
-@pytest.fixture(scope="module")
-def emulator(traffic_file: Path) -> Iterator[Emulator]:
-    started = Emulator(traffic_file, "--rate-limit", "off")
-    yield started
-    started.stop()
 
 
 @dataclass
@@ -149,7 +141,6 @@ class World:
 
 @pytest.fixture
 async def world(postgres: Server, emulator: Emulator) -> AsyncIterator[World]:
-    emulator.reset()
     url = postgres.create_database()
     connection = await asyncpg.connect(url)
     yield World(url, connection, emulator)

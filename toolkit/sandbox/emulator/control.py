@@ -44,13 +44,20 @@ def routes() -> list[web.RouteDef]:
 
 
 async def get_stats(request: web.Request) -> web.Response:
-    """Users, requests by operation and status, and the most memory it ever took (MiB)."""
+    """Users, requests by operation and status, those in flight, and the most memory it ever took (MiB)."""
     instance = request.app[INSTANCE]
     requests: dict[str, dict[str, int]] = {}
     for (operation, status), count in sorted(instance.requests.items()):
         requests.setdefault(operation, {})[str(status)] = count
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return _json({"users": instance.store.users, "requests": requests, "peak_memory_mib": round(peak, 1)})
+    return _json(
+        {
+            "users": instance.store.users,
+            "requests": requests,
+            "in_flight": instance.in_flight,
+            "peak_memory_mib": round(peak, 1),
+        }
+    )
 
 
 async def get_outbox(request: web.Request) -> web.Response:

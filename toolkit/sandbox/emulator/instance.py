@@ -1,5 +1,6 @@
 """The running instance: what every handler works on."""
 
+import asyncio
 import random
 import time
 from collections import Counter, deque
@@ -10,7 +11,7 @@ from functools import cached_property
 from toolkit.sandbox.emulator.faults import Fault
 from toolkit.sandbox.emulator.settings import Settings
 from toolkit.sandbox.emulator.signing_key import SigningKey, make_pem
-from toolkit.sandbox.emulator.store import Store, now_ms, set_clock
+from toolkit.sandbox.emulator.store import Store, clock_ahead_ms, now_ms, set_clock
 from toolkit.sandbox.emulator.traffic import Exchange
 
 MOST_MESSAGES = 10_000
@@ -50,6 +51,10 @@ class Instance:
         """When each request of the last ten seconds came that the rate limit let through."""
         self.visits: dict[tuple[str, str], list[float]] = {}
         """The same for the Frontend API, by IP address and kind of request."""
+        self.in_flight = 0
+        """Requests that have come and are not answered."""
+        self.delays: set[asyncio.Task[None]] = set()
+        """The latency that some of them wait for."""
 
     @property
     def environment_type(self) -> str:
@@ -72,8 +77,8 @@ class Instance:
 
     @staticmethod
     def monotonic() -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
+        """Seconds that never go back, and are put forward with the clock."""
+        return time.monotonic() + clock_ahead_ms() / 1000
 
     def send(self, channel: str, to: str, purpose: str, code: str) -> None:
         """Put a message into the outbox."""
@@ -96,7 +101,9 @@ class Instance:
         self.store.put_thing("clock", "clock", None, {"ahead_ms": ahead_ms})
 
     def reset(self) -> None:
-        """Forget everything; settings and clock are those of the start again."""
+        """Forget everything, also requests that wait; settings and clock are those of the start again."""
+        for delay in self.delays:
+            delay.cancel()
         self.store.clear()
         set_clock(0)
         self.change_settings(self._initial)

@@ -60,6 +60,13 @@ def _serve(
 
     async def serve(request: web.Request) -> web.StreamResponse:
         instance = request.app[INSTANCE]
+        instance.in_flight += 1
+        try:
+            return await answer(instance, request)
+        finally:
+            instance.in_flight -= 1
+
+    async def answer(instance: Instance, request: web.Request) -> web.StreamResponse:
         body = await _read_body(request)
         fault = faults.take(instance.faults, request.method, request.path) if instance.faults else None
         if fault is not None and fault.drop == "before":
@@ -69,10 +76,10 @@ def _serve(
             return web.Response(text=fault.body, status=fault.status or 200, content_type=fault.content_type)
         refusal = _admit(instance, request, fault, check)
         await _delay(instance, fault)
-        answer = await _perform(handler, instance, request, body) if refusal is None else refusal
+        answered = await _perform(handler, instance, request, body) if refusal is None else refusal
         if fault is not None and fault.drop == "after":
             return await _drop(instance, request, fault)
-        return _respond(instance, request, operation, body or b"", answer)
+        return _respond(instance, request, operation, body or b"", answered)
 
     return serve
 
@@ -150,7 +157,12 @@ async def _delay(instance: Instance, fault: Fault | None) -> None:
     if settings.latency_jitter_ms:
         milliseconds += random.uniform(0, settings.latency_jitter_ms)  # noqa: S311 - latency, guards nothing
     if milliseconds:
-        await asyncio.sleep(milliseconds / 1000)
+        delay = asyncio.create_task(asyncio.sleep(milliseconds / 1000))
+        instance.delays.add(delay)
+        try:
+            await delay
+        finally:
+            instance.delays.remove(delay)
 
 
 async def _drop(instance: Instance, request: web.Request, fault: Fault) -> web.StreamResponse:
@@ -174,7 +186,7 @@ def _check_backend(instance: Instance, request: web.Request) -> None:
     most = None if request.path == UNLIMITED else REQUESTS[instance.settings.rate_limit]
     if most is None:
         return
-    starts, now = instance.starts, asyncio.get_running_loop().time()
+    starts, now = instance.starts, instance.monotonic()
     while starts and starts[0] <= now - WINDOW:
         starts.popleft()
     if len(starts) >= most:

@@ -38,7 +38,7 @@ def now_ms() -> int:
 
 
 def set_clock(ahead_ms: int) -> None:
-    """Put the clock of this process forward. Everything goes by it, except for the rate limits."""
+    """Put the clock of this process forward. Everything goes by it."""
     global _ahead_ms
     _ahead_ms = ahead_ms
 
