@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from tests.postgres import Server
+from tests.waiting import until_now
 from toolkit.paths import SQL
 from toolkit.sandbox.postgres import installation
 
@@ -73,12 +73,11 @@ def users(url: str) -> list[tuple[object, ...]]:
 
 def await_waiting(connection: Connection) -> None:
     """Return once some session of this database waits for a lock."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+
+    def somebody_waits() -> bool:
         waiting = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         ).fetchall()
-        if waiting:
-            return
-        time.sleep(0.02)
-    raise AssertionError("nobody came to wait")
+        return bool(waiting)
+
+    until_now(somebody_waits)
