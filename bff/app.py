@@ -55,7 +55,11 @@ def build(environment: Environment) -> web.Application:
     config = clerk_config(environment)
     cipher = ClientTokenCipher(environment.client_token_key)
     metrics = Metrics()
-    database = Database(environment.database_url, settings.database_connections)
+    database = Database(
+        environment.database_url,
+        settings.database_connections,
+        sandbox=environment.playbook.embedded_sandbox,
+    )
     frontend = FrontendClient(config, deadline=DEADLINE) if config else None
     sessions = Sessions(settings.session, cipher)
     backend = BackendClient(config, deadline=settings.signup.clerk_seconds) if config else None

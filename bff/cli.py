@@ -1,5 +1,6 @@
 """The command: `python -m bff --env NAME`."""
 
+import asyncio
 import gc
 import sys
 
@@ -10,23 +11,18 @@ from aiohttp import web
 
 from bff.app import build, clerk_config
 from bff.observability import configure_logging
-from toolkit.cli.environment import EnvironmentName
+from toolkit.cli.environment import environment_option
+from toolkit.database import SandboxRefused
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
 
 GARBAGE = 20_000
 """Objects more than before, at which Python looks for cycles."""
+FIRST_LOOK_SECONDS = 2
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option(
-    "--env",
-    "environment",
-    type=EnvironmentName(),
-    required=True,
-    metavar="NAME",
-    help="The environment: a playbook in playbooks/ (sandbox, demo, prod), or a path to one.",
-)
+@environment_option
 @click.option("--host", help="Address to listen on. Default: the playbook's bff.host, 127.0.0.1.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port. Default: the playbook's bff.port, 8400.")
 @click.option(
@@ -46,6 +42,7 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
     configure_logging(log_level)
     log = structlog.get_logger("bff")
     app = build(environment)
+    uvloop.run(_refuse_sandbox(environment))
     config = clerk_config(environment)
     if config is None:
         log.warning("clerk is not configured: users who are in Clerk cannot log in")
@@ -72,6 +69,17 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
         access_log=None,
         print=lambda text: log.info("listening", text=text.splitlines()[0]) if text else None,
     )
+
+
+async def _refuse_sandbox(environment: Environment) -> None:
+    """Raises SandboxRefused at once; a database that does not answer yet is looked at when it is first used."""
+    try:
+        async with asyncio.timeout(FIRST_LOOK_SECONDS), environment.connect():
+            pass
+    except SandboxRefused:
+        raise
+    except (ToolkitError, TimeoutError):
+        pass
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ Every query is a named one in a `.sql` file; see aiosql for the forms (`^` one r
 """
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ import aiosql
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.paths import QUERIES
 
 # asyncpg logs a traceback when its pool loses a connection; the error raised here says the same in words.
@@ -53,6 +53,16 @@ class DatabaseFailed(ToolkitError):
 
 class NotMigrated(ToolkitError):
     """The database lacks the toolkit's tables or the source view."""
+
+
+class SandboxRefused(UsageError):
+    """DATABASE_URL leads to the embedded sandbox, and the environment is another."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"The database at {address(url)} is the embedded sandbox's, and only an environment whose playbook says "
+            "embedded_sandbox uses it. Say --env sandbox, or export the DATABASE_URL that you mean."
+        )
 
 
 def address(url: str) -> str:
@@ -127,22 +137,37 @@ def _address_errors() -> Iterator[None]:
         ) from error
 
 
+def no_sandbox(url: str) -> Callable[[Connection], Coroutine[Any, Any, None]]:
+    """A check of a new connection. Raises SandboxRefused when it leads to the embedded sandbox's database."""
+
+    async def check(connection: Connection) -> None:
+        if await queries.is_sandbox(connection):
+            raise SandboxRefused(url)
+
+    return check
+
+
 @asynccontextmanager
-async def connect(url: str) -> AsyncIterator[Connection]:
-    """A connection of one's own. Raises DatabaseUnreachable, NotMigrated or DatabaseFailed."""
+async def connect(url: str, *, sandbox: bool = False) -> AsyncIterator[Connection]:
+    """A connection of one's own; `sandbox` says that it may be to the embedded sandbox.
+
+    Raises DatabaseUnreachable, NotMigrated, DatabaseFailed or SandboxRefused.
+    """
     with database_errors(url):
         with _address_errors():
             connection = await asyncpg.connect(
                 url, timeout=CONNECT_SECONDS, server_settings={"application_name": APPLICATION}
             )
         try:
+            if not sandbox:
+                await no_sandbox(url)(connection)
             yield connection
         finally:
             await connection.close(timeout=CONNECT_SECONDS)
 
 
 @asynccontextmanager
-async def pool(url: str, size: int) -> AsyncIterator[Pool]:
+async def pool(url: str, size: int, *, sandbox: bool = False) -> AsyncIterator[Pool]:
     """A pool of at most `size` connections. Raises as `connect` does."""
     with database_errors(url):
         async with asyncpg.create_pool(
@@ -150,6 +175,7 @@ async def pool(url: str, size: int) -> AsyncIterator[Pool]:
             min_size=1,
             max_size=size,
             timeout=CONNECT_SECONDS,
+            init=None if sandbox else no_sandbox(url),
             server_settings={"application_name": APPLICATION},
         ) as opened:
             yield opened

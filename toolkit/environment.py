@@ -1,21 +1,22 @@
 """An environment: a playbook's settings plus the process environment, typed and validated.
 
-The playbook (`playbooks/NAME.yaml`) holds what may be read by anybody; addresses and secrets come from
-variables. Nothing here opens a connection: each command asks for what it needs and fails, before it
-starts, with the name of what is missing.
+The playbook holds what may be read by anybody; addresses and secrets come from variables. Each command asks for what
+it needs and fails, before it starts, with the name of what is missing.
 """
 
 import base64
 import os
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from toolkit import database
 from toolkit.clerk import ClerkConfig
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.paths import PLAYBOOKS
-from toolkit.playbook import Playbook, PlaybookInvalid
+from toolkit.extras import sandbox_extra
+from toolkit.playbook import PLAYBOOKS, Playbook, find_playbook
 
 KEY_BYTES = 32  # AES-256
 
@@ -31,6 +32,16 @@ class Environment:
     name: str
     playbook: Playbook
     variables: Mapping[str, str]
+    unused: tuple[str, ...] = ()
+    """Variables that are exported and not used, because the sandbox has its own."""
+
+    def connect(self) -> AbstractAsyncContextManager[database.Connection]:
+        """A connection to the database with the users. Raises as `database.connect` does."""
+        return database.connect(self.database_url, sandbox=self.playbook.embedded_sandbox)
+
+    def pool(self, size: int) -> AbstractAsyncContextManager[database.Pool]:
+        """At most `size` connections to it. Raises as `database.connect` does."""
+        return database.pool(self.database_url, size, sandbox=self.playbook.embedded_sandbox)
 
     @property
     def database_url(self) -> str:
@@ -115,45 +126,38 @@ def _well_formed(url: str) -> bool:
     return "@" not in parts.path + parts.query + parts.fragment
 
 
-def playbook_names() -> list[str]:
-    """Names of the environments that have a playbook."""
-    return sorted(path.stem for path in PLAYBOOKS.glob("*.yaml"))
+def load_environment(
+    name: str, variables: Mapping[str, str] = os.environ, playbooks: Path = PLAYBOOKS
+) -> Environment:
+    """The environment `name`: a playbook's name in the folder `playbooks`, or a path to one.
 
-
-def load_environment(name: str, variables: Mapping[str, str] = os.environ) -> Environment:
-    """The environment `name`: a playbook's name, or a path to one.
-
-    Raises PlaybookInvalid, or VariableInvalid when the sandbox's variables are exported in part.
+    Raises PlaybookInvalid, or VariableInvalid when the playbook is the sandbox's and that does not run.
     """
-    if name.endswith((".yaml", ".yml")):
-        path = Path(name)
-    else:
-        path = PLAYBOOKS / f"{name}.yaml"
-        if name not in playbook_names():
-            raise PlaybookInvalid(
-                f"There is no environment {name!r}. There are: {', '.join(playbook_names())}. "
-                f"An environment is a file in {PLAYBOOKS}."
-            )
+    path = find_playbook(name, playbooks)
     playbook = Playbook.load(path)
-    if playbook.embedded_sandbox:
-        variables = _with_sandbox(variables)
-    return Environment(path.stem, playbook, variables)
+    if not playbook.embedded_sandbox:
+        return Environment(path.stem, playbook, variables)
+    own = _sandbox_variables()
+    return Environment(path.stem, playbook, own, _unused(variables, own))
 
 
-def _with_sandbox(variables: Mapping[str, str]) -> Mapping[str, str]:
-    """The exported variables, or else the running sandbox's: never some of each."""
-    from toolkit.sandbox.state import variables as sandbox_variables
-
-    exported = [name for name in ("DATABASE_URL", "CLERK_SECRET_KEY") if variables.get(name)]
-    if len(exported) == 1:
-        missing = "CLERK_SECRET_KEY" if exported == ["DATABASE_URL"] else "DATABASE_URL"
-        raise VariableInvalid(
-            f"{exported[0]} is set but {missing} is not: the sandbox's database and another's Clerk must not mix. "
-            f'Export both (`eval "$(python -m toolkit sandbox env)"`) or unset {exported[0]}.'
-        )
-    if exported:
-        return variables
+def _sandbox_variables() -> Mapping[str, str]:
+    with sandbox_extra():
+        from toolkit.sandbox import state
     try:
-        return {**variables, **sandbox_variables()}
+        return state.variables()
     except ToolkitError as error:
         raise VariableInvalid(f"No database and no Clerk for the sandbox. {error}") from error
+
+
+def _unused(exported: Mapping[str, str], own: Mapping[str, str]) -> tuple[str, ...]:
+    """The exported variables that name another database, Clerk, key or mail server than the sandbox's own."""
+    return tuple(
+        sorted(
+            name
+            for name, value in exported.items()
+            if value
+            and (name in ("DATABASE_URL", "SMTP_URL") or name.startswith(("AX_", "CLERK_")))
+            and own.get(name) != value
+        )
+    )

@@ -23,7 +23,14 @@ from psycopg.conninfo import conninfo_to_dict
 from yoyo.exceptions import BadMigration, LockTimeout, MigrationConflict
 from yoyo.migrations import Migration, MigrationList, read_sql_migration, topological_sort
 
-from toolkit.database import APPLICATION, CONNECT_SECONDS, DatabaseFailed, DatabaseUnreachable, address
+from toolkit.database import (
+    APPLICATION,
+    CONNECT_SECONDS,
+    DatabaseFailed,
+    DatabaseUnreachable,
+    SandboxRefused,
+    address,
+)
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.paths import QUERIES
 
@@ -63,17 +70,20 @@ class MigrationStatus(NamedTuple):
     applied_at: datetime | None
 
 
-def apply(database_url: str, directories: Sequence[Path], source_view: Path) -> list[str]:
+def apply(
+    database_url: str, directories: Sequence[Path], source_view: Path, *, sandbox: bool = False
+) -> list[str]:
     """Apply what is not applied yet, install the source view, and return the ids of what was applied or adopted.
 
     `directories` are folders of migrations; one named `baseline` describes the tables as they are before the
-    move, and is marked as applied where they exist. Raises MigrationsInvalid, DatabaseUnreachable,
-    DatabaseFailed, SchemaBusy, BaselineIncomplete or MigrationFailed.
+    move, and is marked as applied where they exist. `sandbox` says that the database may be the embedded
+    sandbox's. Raises MigrationsInvalid, DatabaseUnreachable, DatabaseFailed, SandboxRefused, SchemaBusy,
+    BaselineIncomplete or MigrationFailed.
     """
     migrations = _read(directories)
     view = _read_view(source_view)
     done: list[str] = []
-    with _exclusive(database_url) as backend:
+    with _exclusive(database_url, sandbox) as backend:
         for migration in backend.to_apply(migrations):
             with _failing(f"Migration {migration.id}", done):
                 if _is_there_already(backend, migration):
@@ -86,20 +96,23 @@ def apply(database_url: str, directories: Sequence[Path], source_view: Path) -> 
     return done
 
 
-def status(database_url: str, directories: Sequence[Path]) -> list[MigrationStatus]:
+def status(database_url: str, directories: Sequence[Path], *, sandbox: bool = False) -> list[MigrationStatus]:
     """The migrations in the order in which they are applied. Changes nothing.
 
-    Raises MigrationsInvalid, DatabaseUnreachable or DatabaseFailed.
+    Raises MigrationsInvalid, DatabaseUnreachable, DatabaseFailed or SandboxRefused.
     """
     migrations = _read(directories)
     with _reaching(database_url), psycopg.connect(_conninfo(database_url), autocommit=True) as connection:
+        _check_sandbox(connection, database_url, sandbox)
         applied = {}
         if _queries.has_history(connection):
             applied = dict(_queries.history(connection))
     return [MigrationStatus(migration.id, applied.get(migration.id)) for migration in migrations]
 
 
-def rollback_last(database_url: str, directories: Sequence[Path], source_view: Path) -> str | None:
+def rollback_last(
+    database_url: str, directories: Sequence[Path], source_view: Path, *, sandbox: bool = False
+) -> str | None:
     """Take the last migration back and return its id; None when there is none.
 
     The source view goes first, because it may stand on what is taken back; the next `apply` installs it again, and
@@ -107,7 +120,7 @@ def rollback_last(database_url: str, directories: Sequence[Path], source_view: P
     """
     migrations = _read(directories)
     view = _read_view(source_view)
-    with _exclusive(database_url) as backend:
+    with _exclusive(database_url, sandbox) as backend:
         applied = backend.to_rollback(migrations)
         if not applied:
             return None
@@ -169,11 +182,12 @@ def _conninfo(database_url: str) -> str:
 
 
 @contextmanager
-def _exclusive(database_url: str) -> Iterator[Any]:
+def _exclusive(database_url: str, sandbox: bool) -> Iterator[Any]:
     """yoyo's backend (untyped), while nobody else changes the schema."""
     conninfo = _conninfo(database_url)
     with _reaching(database_url):
         with psycopg.connect(conninfo, autocommit=True) as connection:
+            _check_sandbox(connection, database_url, sandbox)
             if not _queries.may_create(connection):
                 raise DatabaseFailed(
                     f"The user in DATABASE_URL may not create tables at {address(database_url)}. "
@@ -190,6 +204,11 @@ def _exclusive(database_url: str) -> Iterator[Any]:
                     _queries.release_yoyo(backend.connection)
         finally:
             backend.connection.close()
+
+
+def _check_sandbox(connection: _Connection, database_url: str, sandbox: bool) -> None:
+    if not sandbox and _queries.is_sandbox(connection):
+        raise SandboxRefused(database_url)
 
 
 def _claim(backend: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from toolkit.database import connect, queries
+from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import UsageError
 
@@ -38,7 +38,7 @@ def check(name: str, value: str | None) -> None:
 
 async def read(environment: Environment) -> list[Switch]:
     """All switches. Raises DatabaseUnreachable, NotMigrated or DatabaseFailed."""
-    async with connect(environment.database_url) as connection:
+    async with environment.connect() as connection:
         found = {
             record["name"]: (record["value"], record["updated_at"])
             async for record in queries.switches(connection)
@@ -49,6 +49,6 @@ async def read(environment: Environment) -> list[Switch]:
 async def write(environment: Environment, name: str, value: str) -> str:
     """Set a switch; what it was before. Raises SwitchUnknown, and what `read` raises."""
     check(name, value)
-    async with connect(environment.database_url) as connection:
+    async with environment.connect() as connection:
         before: str = await queries.set_switch(connection, name=name, value=value)
     return before

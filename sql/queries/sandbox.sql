@@ -6,6 +6,10 @@ SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'ax');
 -- name: sandbox_create_database#
 CREATE DATABASE ax;
 
+-- name: sandbox_mark_database#
+-- So that no environment but the sandbox's uses it (is_sandbox); a copy of the database does not have the mark.
+ALTER DATABASE ax SET clerk_migration.sandbox = 'on';
+
 -- name: sandbox_has_users()$
 -- Whether AX's tables are made.
 SELECT to_regclass('users') IS NOT NULL;

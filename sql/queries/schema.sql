@@ -1,5 +1,9 @@
 -- What `toolkit/schema.py` asks and does beside yoyo's migrations.
 
+-- name: is_sandbox()$
+-- Whether this is the embedded sandbox's database, which the sandbox marks.
+SELECT coalesce(current_setting('clerk_migration.sandbox', true) = 'on', false);
+
 -- name: may_create()$
 -- Whether the role may make tables: yoyo's own, and the baseline's.
 SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false);

@@ -31,7 +31,7 @@ from argon2 import PasswordHasher
 from bff.legacy.argon2_pool import cores
 from tests.benchmarks.__main__ import Sandbox
 from toolkit.clerk import ClerkConfig, FrontendClient
-from toolkit.paths import PLAYBOOKS, ROOT
+from toolkit.paths import ROOT
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
 PASSWORD = "a benchmark's password"
@@ -314,7 +314,7 @@ async def run(only: str | None) -> bool:
                 variables[name] = sandbox.exported(name)
             await prepare(variables["DATABASE_URL"], ClerkConfig.from_environment(variables))
             plenty = {"attempts": 1_000_000, "seconds": 60}
-            content = yaml.safe_load((PLAYBOOKS / "sandbox.yaml").read_text())
+            content = yaml.safe_load((ROOT / "playbooks" / "sandbox.yaml").read_text())
             content["bff"] = {
                 "trusted_proxies": ["127.0.0.0/8"],
                 "login": {"per_address": plenty, "per_account": plenty},

@@ -1,10 +1,16 @@
-"""`--env`, which both command lines have."""
+"""`--env` and `--playbooks`, which both command lines have."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from toolkit.environment import Environment, load_environment
+from toolkit.playbook import PLAYBOOKS
+
+_FOLDER = f"{__name__}.playbooks"
+"""Where the context keeps `--playbooks`."""
 
 
 class EnvironmentName(click.ParamType[Environment]):
@@ -13,15 +19,45 @@ class EnvironmentName(click.ParamType[Environment]):
     name = "environment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Environment:
-        """Load the playbook."""
-        return value if isinstance(value, Environment) else load_environment(str(value))
+        """Load the playbook, and say which exported variables it does not use."""
+        if isinstance(value, Environment):
+            return value
+        environment = load_environment(
+            str(value), playbooks=ctx.meta.get(_FOLDER, PLAYBOOKS) if ctx else PLAYBOOKS
+        )
+        if environment.unused:
+            click.echo(
+                f"The sandbox has a database and a Clerk of its own. Exported, and not used: {', '.join(environment.unused)}.",
+                err=True,
+            )
+        return environment
 
 
-environment_option = click.option(
-    "--env",
-    "environment",
-    type=EnvironmentName(),
-    required=True,
-    metavar="NAME",
-    help="The environment: a playbook in playbooks/ (sandbox, demo, prod), or a path to one.",
-)
+def environment_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Which environment a command works on, as the parameter `environment`."""
+    for option in (
+        click.option(
+            "--env",
+            "environment",
+            type=EnvironmentName(),
+            required=True,
+            metavar="NAME",
+            help="The environment: a playbook in playbooks/ (for example sandbox, demo or prod), or a path to one.",
+        ),
+        click.option(
+            "--playbooks",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            is_eager=True,  # --env needs it
+            expose_value=False,
+            callback=_keep,
+            metavar="DIR",
+            help="The folder with the playbooks. Default: playbooks/ in the current folder.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.meta[_FOLDER] = value

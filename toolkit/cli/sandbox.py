@@ -19,8 +19,8 @@ class SandboxGroup(click.Group):
 def sandbox() -> None:
     """A real Postgres, an emulated Clerk, and people to move: all of it local.
 
-    It lives in the folder .sandbox of the checkout, or in $SANDBOX_DIR; several live side by side. Without the
-    variables that `sandbox env` prints, `--env sandbox` finds it by itself.
+    It lives in the folder .sandbox of the current folder, or in $SANDBOX_DIR; several live side by side. `--env sandbox`
+    finds it by itself, and uses nothing else, whatever is exported.
     """
 
 

@@ -24,10 +24,11 @@ def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool
     Safe on a live database: each step waits for a lock two seconds at most, and may be run again.
     """
     url, source = environment.database_url, environment.playbook.source
+    sandbox = environment.playbook.embedded_sandbox
     if as_status and rollback:
         raise UsageError("--status and --rollback exclude each other. Give one of them.")
     if as_status:
-        migrations = schema.status(url, source.migrations)
+        migrations = schema.status(url, source.migrations, sandbox=sandbox)
         if as_json:
             print_json(
                 [{"id": m.id, "applied_at": m.applied_at and m.applied_at.isoformat()} for m in migrations]
@@ -47,10 +48,10 @@ def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool
                 environment,
                 f"Take back the last migration of the database {address(url)}, with what it holds?",
             )
-        taken_back = schema.rollback_last(url, source.migrations, source.view)
+        taken_back = schema.rollback_last(url, source.migrations, source.view, sandbox=sandbox)
         done = [taken_back] if taken_back else []
     else:
-        done = schema.apply(url, source.migrations, source.view)
+        done = schema.apply(url, source.migrations, source.view, sandbox=sandbox)
         uvloop.run(runs.check_source(environment))
     if as_json:
         print_json(done)

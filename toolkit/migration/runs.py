@@ -164,7 +164,7 @@ async def run_import(
     async with (
         _source(environment, selection.resolve(environment)) as (connection, source),
         BackendClient(config, rate=limit) as clerk,
-        database.pool(environment.database_url, 1) as pool,
+        environment.pool(1) as pool,
     ):
         await _require_emails(source)
         await links.check(connection)
@@ -209,7 +209,7 @@ async def run_import(
 
 async def run_status(environment: Environment) -> Status:
     """Where the environment stands: source, ledger, last run, and Clerk if it can be asked."""
-    async with database.connect(environment.database_url) as connection:
+    async with environment.connect() as connection:
         await check_view(connection)
         total = await queries.users_in_all(connection)
         ledger = [
@@ -245,7 +245,7 @@ class NotCarriedUser:
 
 async def run_not_carried(environment: Environment) -> list[NotCarriedUser]:
     """Every user that an import looked at and could not carry over."""
-    async with database.connect(environment.database_url) as connection:
+    async with environment.connect() as connection:
         return [
             NotCarriedUser(record["user_id"], State(record["state"]), record["error_code"])
             async for record in queries.not_carried(connection)
@@ -263,7 +263,7 @@ async def _count_clerk_users(environment: Environment) -> tuple[int | None, str 
 
 async def check_source(environment: Environment) -> None:
     """See that the source view and its write-back are what the import needs. Raises SourceInvalid."""
-    async with database.connect(environment.database_url) as connection:
+    async with environment.connect() as connection:
         await check_view(connection)
         await Links(environment.playbook.source.link).check(connection)
 
@@ -289,8 +289,7 @@ def _kept_claim(connection: Connection, environment: Environment, stop: Stop) ->
 
 @asynccontextmanager
 async def _source(environment: Environment, cohort: Cohort) -> AsyncIterator[tuple[Connection, Source]]:
-    url = environment.database_url
-    async with database.connect(url) as connection:
+    async with environment.connect() as connection:
         yield connection, await Source.open(connection, cohort)
 
 

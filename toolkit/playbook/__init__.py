@@ -7,10 +7,16 @@ import yaml
 from pydantic import Field, ValidationError
 
 from toolkit.errors import UsageError
+from toolkit.paths import SHIPPED
 from toolkit.playbook.bff import BffSettings
 from toolkit.playbook.imports import ImportSettings
 from toolkit.playbook.settings import Settings
 from toolkit.playbook.source import SourceSettings
+
+PLAYBOOKS = Path("playbooks")
+"""Where playbooks are unless another folder is named: below the current folder."""
+SANDBOX = SHIPPED / "playbooks" / "sandbox.yaml"
+"""The sandbox's playbook, which is there wherever one stands."""
 
 
 class PlaybookInvalid(UsageError):
@@ -24,7 +30,7 @@ class Playbook(Settings):
     clerk_instance: Literal["development", "production"]
     """The kind of Clerk instance this environment belongs to; a key of the other kind is refused."""
     embedded_sandbox: bool = False
-    """Take the variables from the running embedded sandbox when none are exported."""
+    """Work on the embedded sandbox and nothing else: its variables are taken, and no exported ones."""
     confirm: bool = True
     """Ask before an import, unless --yes is given."""
     source: SourceSettings
@@ -45,9 +51,23 @@ class Playbook(Settings):
                 f"The playbook {path} must be a mapping of settings, see playbooks/prod.yaml."
             )
         try:
-            return cls.model_validate(content)
+            folder = path.resolve().parent
+            return cls.model_validate(content, context={"folders": (folder, folder.parent)})
         except ValidationError as error:
             faults = "\n".join(
                 f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
             )
             raise PlaybookInvalid(f"The playbook {path} has settings that do not fit:\n{faults}") from error
+
+
+def find_playbook(name: str, folder: Path) -> Path:
+    """The file of the environment `name`, which may be a path to one. Raises PlaybookInvalid."""
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    known = {"sandbox": SANDBOX, **{path.stem: path for path in sorted(folder.glob("*.yaml"))}}
+    if name not in known:
+        raise PlaybookInvalid(
+            f"There is no environment {name!r}. There are: {', '.join(sorted(known))}. An environment is a file in "
+            f"{folder.resolve()}; --playbooks names another folder, and --env takes a path such as staging.yaml, too."
+        )
+    return known[name]

@@ -75,7 +75,7 @@ def reset(yes: bool) -> None:
 
 @commands.command()
 def env() -> None:
-    """Print the sandbox's variables for a shell: `eval "$(python -m toolkit sandbox env)"`.
+    """Print the sandbox's variables for other programs: `eval "$(python -m toolkit sandbox env)"`.
 
     They are DATABASE_URL, CLERK_SECRET_KEY, CLERK_PUBLISHABLE_KEY, CLERK_API_URL, CLERK_FRONTEND_API_URL,
     CLERK_PROXY_URL, AX_TOTP_KEY (the key of AX's TOTP secrets), AX_CLIENT_TOKEN_KEY and SMTP_URL.

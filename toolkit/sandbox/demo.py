@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 import subprocess
 import sys
@@ -80,19 +79,10 @@ def _step(console: Console, what: str, *arguments: str, expected: tuple[int, ...
         f"\n[bold cyan]{what}[/]\n[dim]$ python -m toolkit {' '.join(arguments)}[/]", highlight=False
     )
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "toolkit", *arguments], env=_without_addresses(), check=False
+        [sys.executable, "-m", "toolkit", *arguments], check=False
     )
     if done.returncode not in expected:
         raise DemoFailed(f"`python -m toolkit {' '.join(arguments)}` exited {done.returncode}; see above.")
-
-
-def _without_addresses() -> dict[str, str]:
-    """The environment without anything that names another database or another Clerk: the demo is the sandbox's."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DATABASE_URL", "AX_TOTP_KEY") and not name.startswith("CLERK_")
-    }
 
 
 def _seeded_users() -> list[dict[str, str | None]]:

@@ -199,6 +199,7 @@ class Postgres:
             with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
                 if not _queries.sandbox_has_database(connection):
                     _queries.sandbox_create_database(connection)
+                _queries.sandbox_mark_database(connection)
         except psycopg.Error as error:
             raise PostgresFailed(
                 f"Postgres started, but cannot be used: {error}. `python -m toolkit sandbox reset` makes a new one."

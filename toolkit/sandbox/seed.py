@@ -58,7 +58,7 @@ def seed(count: int, number: int, progress: Progress = lambda _: None) -> Sandbo
     """
     sandbox = state.running()
     with state.lock():
-        schema.apply(sandbox.postgres.url, MIGRATIONS, SOURCE_VIEW)
+        schema.apply(sandbox.postgres.url, MIGRATIONS, SOURCE_VIEW, sandbox=True)
         with database_errors(sandbox.postgres.url):
             asyncio.run(_fill(sandbox, count, number, progress))
     return sandbox

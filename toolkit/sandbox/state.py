@@ -7,7 +7,7 @@
     users.jsonl    who was seeded: id, email, password, totp_secret, kind
     secrets.jsonl  invites and API keys that were seeded
 
-The folder is `.sandbox` in the checkout, or `$SANDBOX_DIR`.
+The folder is `.sandbox` in the current folder, or `$SANDBOX_DIR`.
 """
 
 import base64
@@ -26,7 +26,6 @@ from typing import TextIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.errors import ToolkitError
-from toolkit.paths import ROOT
 from toolkit.sandbox.emulator.process import Emulator
 from toolkit.sandbox.postgres import Postgres
 
@@ -122,8 +121,8 @@ class Sandbox:
 
 
 def folder() -> Path:
-    """Where the sandbox is: `$SANDBOX_DIR`, or `.sandbox` in the checkout."""
-    return Path(os.environ.get("SANDBOX_DIR") or ROOT / ".sandbox").resolve()
+    """Where the sandbox is: `$SANDBOX_DIR`, or `.sandbox` in the current folder."""
+    return Path(os.environ.get("SANDBOX_DIR") or ".sandbox").resolve()
 
 
 def find() -> Sandbox | None:

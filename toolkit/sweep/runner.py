@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from toolkit.clerk import BackendClient, ClerkError, ClerkUnavailable
-from toolkit.database import pool, queries
+from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
 from toolkit.sweep.signups import SETTLE, Connect, Ending, Signups
@@ -142,7 +142,7 @@ async def run_sweep(environment: Environment, unverified_hours: float | None = N
     settings = environment.playbook.bff.signup
     hours = settings.unverified_hours if unverified_hours is None else unverified_hours
     async with (
-        pool(environment.database_url, 2) as connections,
+        environment.pool(2) as connections,
         BackendClient(environment.clerk, deadline=settings.clerk_seconds) as clerk,
     ):
         return await Sweep(connections.acquire, clerk).until_done(unverified=timedelta(hours=hours))
