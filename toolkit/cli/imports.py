@@ -25,11 +25,13 @@ from toolkit.cli.options import (
 from toolkit.database import address
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
-from toolkit.migration import runs
-from toolkit.migration.importer import Stop
+from toolkit.migration.importer import Begun, Ended, import_users
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import State
-from toolkit.migration.runs import Begun, Selection
+from toolkit.migration.preflight import dry_run, make_report
+from toolkit.migration.run import Stop
+from toolkit.migration.selection import Selection
+from toolkit.migration.status import read_not_carried, read_status
 from toolkit.terminal import summaries
 from toolkit.terminal.progress import Meter, View, view
 
@@ -46,7 +48,7 @@ def preflight(environment: Environment, rate: float | None, as_json: bool, **sel
     """
     with Console(stderr=True).status("Reading the source") as shown:
         report = uvloop.run(
-            runs.run_preflight(
+            make_report(
                 environment,
                 parse_selection(**selected),
                 rate,
@@ -104,7 +106,7 @@ def import_(
 
 async def _import(
     environment: Environment, selection: Selection, rate: float | None, progress: View
-) -> runs.Ended:
+) -> Ended:
     """Run the import with its progress shown, stopping softly at the first signal."""
     stop, meter = Stop(), Meter()
     started: list[Begun] = []
@@ -134,7 +136,7 @@ async def _import(
     with _soft_stop(stop, progress):
         shown = asyncio.create_task(keep_showing())
         try:
-            return await runs.run_import(environment, selection, rate=rate, stop=stop, begun=begun, seen=seen)
+            return await import_users(environment, selection, rate=rate, stop=stop, begun=begun, seen=seen)
         finally:
             shown.cancel()
             show()
@@ -164,7 +166,7 @@ def _soft_stop(stop: Stop, progress: View) -> Iterator[None]:
 
 
 def _dry_run(environment: Environment, selection: Selection, as_json: bool) -> NoReturn:
-    found = uvloop.run(runs.run_dry(environment, selection))
+    found = uvloop.run(dry_run(environment, selection))
     if as_json:
         print_json(summaries.survey_json(found))
     else:
@@ -179,13 +181,13 @@ def _dry_run(environment: Environment, selection: Selection, as_json: bool) -> N
 def status(environment: Environment, users: bool, as_json: bool) -> None:
     """Say where the environment stands: who is in Clerk, who is not and why, and how the last import ended."""
     if users:
-        for user in uvloop.run(runs.run_not_carried(environment)):
+        for user in uvloop.run(read_not_carried(environment)):
             if as_json:
                 print_json({"user_id": user.user_id, "state": user.state.value, "code": user.code})
             else:
                 click.echo(f"{user.user_id}\t{user.state}\t{user.code}")
         return
-    found = uvloop.run(runs.run_status(environment))
+    found = uvloop.run(read_status(environment))
     if as_json:
         print_json(summaries.status_json(found, environment.name))
     else:

@@ -10,7 +10,7 @@ import click
 
 from toolkit.environment import Environment
 from toolkit.errors import UsageError
-from toolkit.migration.runs import Selection
+from toolkit.migration.selection import Selection
 
 Command = Callable[..., None]
 

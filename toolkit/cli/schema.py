@@ -9,7 +9,7 @@ from toolkit.cli.options import confirm, json_option, print_json, yes_option
 from toolkit.database import address
 from toolkit.environment import Environment
 from toolkit.errors import UsageError
-from toolkit.migration import runs
+from toolkit.migration.preflight import check_source
 
 
 @click.command()
@@ -52,7 +52,7 @@ def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool
         done = [taken_back] if taken_back else []
     else:
         done = schema.apply(url, source.migrations, source.view, sandbox=sandbox)
-        uvloop.run(runs.check_source(environment))
+        uvloop.run(check_source(environment))
     if as_json:
         print_json(done)
         return

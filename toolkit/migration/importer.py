@@ -6,10 +6,8 @@ send it again first. It may be killed anywhere and run again (invariant 7): a ro
 """
 
 import asyncio
-import json
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Set
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 from toolkit.clerk import (
     AuthenticationInvalid,
@@ -20,91 +18,49 @@ from toolkit.clerk import (
     ClerkUnavailable,
     UserQuotaExceeded,
 )
-from toolkit.database import Connection, queries
+from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
-from toolkit.migration.carrier import Carrier, NotCarried, not_carried
+from toolkit.migration.carrier import NotCarried, not_carried
+from toolkit.migration.instance import policy_of, rate_of, read_settings
 from toolkit.migration.ledger import Ledger, LinkImpossible, Outcome
-from toolkit.migration.plan import REASONS, Create, Policy, Reason, Skip, State, plan
-from toolkit.migration.source import Sent, Source, SourceUser
-
-EXAMPLES = 5
-"""User ids kept for each reason."""
-
-
-class AlreadyRunning(ToolkitError):
-    """Another import works on this database."""
-
-
-class CopiedDatabase(ToolkitError):
-    """This database is a copy of another, or was moved."""
-
-
-class OtherInstance(ToolkitError):
-    """This database's users were imported into another Clerk instance before."""
+from toolkit.migration.links import Links, Sent
+from toolkit.migration.plan import REASONS, Create, Policy, Skip, State, plan
+from toolkit.migration.run import Run, Stop, Tally, one_run
+from toolkit.migration.selection import Selection, open_source
+from toolkit.migration.source import Count, Source, SourceUser
 
 
 class ImportStopped(ToolkitError):
     """Clerk gave an answer after which going on makes no sense."""
 
 
-@dataclass
-class Tally:
-    """What a run has done so far."""
+@dataclass(frozen=True)
+class Begun:
+    """An import that is about to send its first user."""
 
-    states: Counter[State] = field(default_factory=Counter)
-    reasons: Counter[Reason] = field(default_factory=Counter)
-    examples: dict[Reason, list[str]] = field(default_factory=dict)
-    """A few user ids for each reason."""
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one user."""
-        self.states[outcome.state] += 1
-        if outcome.reason is not None:
-            self.reasons[outcome.reason] += 1
-            kept = self.examples.setdefault(outcome.reason, [])
-            if len(kept) < EXAMPLES:
-                kept.append(outcome.user_id)
-
-    @property
-    def users(self) -> int:
-        """Users that were looked at."""
-        return self.states.total()
-
-    @property
-    def needs_person(self) -> bool:
-        """Somebody did not go over for a reason that a person must look at."""
-        return any(why.needs_person for why in self.reasons)
-
-    def as_json(self) -> dict[str, object]:
-        """For the runs table and --json."""
-        return {
-            "states": {state.value: count for state, count in sorted(self.states.items())},
-            "reasons": {why.code: count for why, count in self.reasons.items()},
-        }
+    run_id: int
+    count: Count
+    limit: float | None
+    """Requests a second at most."""
+    count_requests: Callable[[], int]
+    """Tells the requests that were sent so far."""
 
 
-class Stop:
-    """Asked to stop: what is in flight ends, nothing new begins."""
+@dataclass(frozen=True)
+class Ended:
+    """An import that is over."""
 
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self.because: ToolkitError | None = None
-
-    def __call__(self, because: ToolkitError | None = None) -> None:
-        """Stop; `because` is raised at the end."""
-        self.because = self.because or because
-        self._event.set()
-
-    def __bool__(self) -> bool:
-        return self._event.is_set()
+    run_id: int
+    outcome: str
+    """`finished` or `interrupted`."""
+    count: Count
+    tally: Tally
+    leftovers: str | None = None
+    """Why Clerk users of this run that no row is linked to are still there; None when none are."""
 
 
 class Importer:
-    """One run over a cohort.
-
-    `seen` is told of every user as soon as it is settled. `stop` may be called at any time, from a signal
-    handler as well.
-    """
+    """Sends everybody of a run who is due. `seen` is told of every user as soon as it is settled."""
 
     PAUSES = (0.1, 0.5, 2.0, 0.0)
     """A row that changes under the import is sent again, one that is locked waited for: so often, so many seconds."""
@@ -117,29 +73,25 @@ class Importer:
         self,
         source: Source,
         clerk: BackendClient,
-        carrier: Carrier,
         ledger: Ledger,
         policy: Policy,
-        tally: Tally,
+        run: Run,
         *,
         limit: int | None,
         seen: Callable[[Outcome], None],
-        stop: Stop,
     ) -> None:
         self._source = source
         self._clerk = clerk
-        self._carrier = carrier
         self._ledger = ledger
         self._policy = policy
+        self._run = run
+        self._carrier = run.carrier
+        self._stop = run.stop
         self._limit = limit
         self._seen = seen
-        self._stop = stop
         self._unanswered = 0
         self._refused = 0
         self._unsent: list[SourceUser] = []
-        self._tally = tally
-        self.unsure: set[str] = set()
-        """Users whose create may still arrive at Clerk, though it did not answer."""
 
     async def run(self) -> None:
         """Import everybody who is due, counted in the tally. Raises ImportStopped, or what Clerk's refusal of the key raises."""
@@ -191,7 +143,7 @@ class Importer:
     def _settle(self, outcome: Outcome) -> None:
         if outcome.state is not State.LINKED:
             self._ledger.record(outcome)
-        self._tally.add(outcome)
+        self._run.tally.add(outcome)
         self._seen(outcome)
 
     async def _outcome(self, user: SourceUser, create: Create) -> Outcome | None:
@@ -211,7 +163,7 @@ class Importer:
         except ClerkUnavailable as error:
             self._count_outage(error)
             if error.maybe_applied:
-                self.unsure.add(user.external_id)
+                self._run.unsure.add(user.external_id)
             return Outcome.not_linked(user, REASONS["clerk_unavailable"])
         self._unanswered = self._refused = 0
         return outcome
@@ -265,77 +217,42 @@ class Importer:
         return Outcome.not_linked(user, REASONS["row_keeps_changing"])
 
 
-async def claim(connection: Connection, instance: str) -> None:
-    """Make sure that this is the only import on the database, and that it goes where the others went.
+async def import_users(
+    environment: Environment,
+    selection: Selection,
+    *,
+    rate: float | None,
+    stop: Stop,
+    begun: Callable[[Begun], None],
+    seen: Callable[[Outcome], None],
+) -> Ended:
+    """Import everybody of the selection who is due.
 
-    The claim is the connection's and ends with it. Raises AlreadyRunning or OtherInstance.
+    Raises what the checks before raise (nothing is sent then), ImportStopped when Clerk is out, and ClerkError
+    when Clerk refuses the key or the number of users; what was done until then is kept.
     """
-    if not await queries.claim_import(connection):
-        raise AlreadyRunning(
-            "Another import is running on this database. Wait until it has ended, or end it; one at a time is "
-            "enough, it already goes as fast as Clerk allows."
-        )
-    if await queries.is_copy(connection):
-        raise CopiedDatabase(
-            "This database is a copy of another one, or was moved, and its Clerk users bear the other's name. If the "
-            "other is given up, make the name this one's: UPDATE clerk_migration.origin SET database = "
-            "clerk_migration.this_database(). If it goes on, this one needs a name, a Clerk instance and links of its "
-            'own; docs/operating.md says how ("A copy of a database").'
-        )
-    last = await queries.last_instance(connection)
-    if last is not None and last["instance"] != instance:
-        raise OtherInstance(
-            f"This database's users were imported into the Clerk instance {last['instance']} (environment "
-            f"{last['environment']!r}); CLERK_SECRET_KEY is of {instance}. Check DATABASE_URL and CLERK_SECRET_KEY: "
-            "a user belongs to one Clerk user only."
-        )
-
-
-async def take_over(connection: Connection, carrier: Carrier, run_id: int, stop: Stop) -> None:
-    """Remove the Clerk users of all whom earlier runs were to send and did not link: they were killed.
-
-    What those runs sent may still be on its way, so a user whom Clerk does not have is asked for again by later runs.
-    """
-    await queries.take_over_sending(connection, run_id=run_id)
-    await _withdraw_leftovers(connection, carrier, run_id, set(), stop)
-
-
-async def tidy_up(connection: Connection, carrier: Carrier, run_id: int, work: Importer) -> None:
-    """Remove the Clerk users of all whom this run sent and did not link."""
-    await _withdraw_leftovers(connection, carrier, run_id, work.unsure, Stop())
-
-
-async def _withdraw_leftovers(
-    connection: Connection, carrier: Carrier, run_id: int, unsure: Set[str], stop: Stop
-) -> None:
-    after = ""
-    while not stop and (
-        records := [
-            record
-            async for record in queries.some_sending(
-                connection, run_id=run_id, after=after, size=Carrier.LEFTOVERS
-            )
-        ]
+    config = environment.clerk
+    limit = rate_of(config, rate or environment.playbook.import_.rate)
+    links = Links(environment.playbook.source.link)
+    async with (
+        open_source(environment, selection) as (connection, source),
+        BackendClient(config, rate=limit) as clerk,
+        environment.pool(1) as pool,
     ):
-        ids = [record["user_id"] for record in records]
-        found = await carrier.withdraw_leftovers(ids)
-        over = [
-            record["user_id"]
-            for record in records
-            if record["user_id"] in found or not (record["may_come"] or record["user_id"] in unsure)
-        ]
-        await queries.forget_sending(connection, user_ids=over)
-        after = ids[-1]
-
-
-async def begin(connection: Connection, environment: str, options: dict[str, object]) -> int:
-    """Note that a run begins; its id."""
-    run_id: int = await queries.begin_run(
-        connection, command="import", environment=environment, options=json.dumps(options)
-    )
-    return run_id
-
-
-async def end(connection: Connection, run_id: int, outcome: str, tally: Tally) -> None:
-    """Note how a run ended: `finished`, `interrupted` or `failed`."""
-    await queries.end_run(connection, id=run_id, outcome=outcome, counts=json.dumps(tally.as_json()))
+        await links.check(connection)
+        policy = policy_of(environment, await read_settings(config))
+        async with (
+            one_run(
+                environment,
+                connection,
+                pool,
+                source,
+                clerk,
+                options={**selection.as_json(), "rate": limit},
+                stop=stop,
+                begun=lambda run: begun(Begun(run.id, run.count, limit, lambda: clerk.limiter.started)),
+            ) as run,
+            Ledger(pool, links, run.id) as ledger,
+        ):
+            await Importer(source, clerk, ledger, policy, run, limit=selection.limit, seen=seen).run()
+    return Ended(run.id, run.outcome, run.count, run.tally, run.leftovers)

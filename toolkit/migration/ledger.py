@@ -8,8 +8,9 @@ import asyncpg
 
 from toolkit.database import Connection, Pool, queries
 from toolkit.errors import ToolkitError
+from toolkit.migration.links import Links, Sent
 from toolkit.migration.plan import REASONS, Reason, State
-from toolkit.migration.source import Links, Sent, SourceUser
+from toolkit.migration.source import SourceUser
 
 
 @dataclass(frozen=True, slots=True)

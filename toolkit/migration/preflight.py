@@ -1,14 +1,18 @@
 """What the import would do, without doing it: reads the source and the Clerk instance, changes nothing."""
 
-import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from toolkit.clerk import BackendClient, ClerkConfig, InstanceSettings
+from toolkit.clerk import BackendClient, InstanceSettings
+from toolkit.database import queries
+from toolkit.environment import Environment
 from toolkit.migration.carrier import normalize_email, obstacle
+from toolkit.migration.instance import policy_of, rate_of, read_settings
+from toolkit.migration.links import Links
 from toolkit.migration.plan import REASONS, Policy, Reason, Skip, plan
-from toolkit.migration.source import Count, Source, SourceUser
+from toolkit.migration.selection import Selection, open_source
+from toolkit.migration.source import Count, Source, SourceUser, check_view
 
 PAGE = 500
 """Clerk's largest page of users."""
@@ -79,6 +83,49 @@ class Report:
     def blocked(self) -> bool:
         """Something needs a person before everybody can go over."""
         return bool(self.misfits) or self.survey.blocked
+
+
+async def make_report(
+    environment: Environment, selection: Selection, rate: float | None, seen: Callable[[int], None]
+) -> Report:
+    """Survey the cohort and the Clerk instance."""
+    config = environment.clerk
+    limit = rate_of(config, rate or environment.playbook.import_.rate)
+    async with open_source(environment, selection) as (connection, source):
+        await Links(environment.playbook.source.link).check(connection)
+        async with BackendClient(config, rate=limit) as clerk:
+            instance = await read_settings(config)
+            clerk_users = await clerk.count_users()
+            policy = policy_of(environment, instance)
+            await source.find_duplicates()
+            found = await survey(source, policy, limit=selection.limit, seen=seen)
+            count = await source.count()
+            if clerk_users > count.linked:
+                await find_strangers(source, clerk, found, await queries.origin(connection))
+            return Report(
+                count=count,
+                survey=found,
+                clerk_users=clerk_users,
+                misfits=misfits(instance, found),
+                cautions=cautions(instance),
+                rate=limit,
+            )
+
+
+async def dry_run(environment: Environment, selection: Selection) -> Survey:
+    """Decide about everybody as the import would; nothing is sent."""
+    config = environment.clerk
+    async with open_source(environment, selection) as (_, source):
+        await source.find_duplicates()
+        policy = policy_of(environment, await read_settings(config))
+        return await survey(source, policy, limit=selection.limit)
+
+
+async def check_source(environment: Environment) -> None:
+    """See that the source view and its write-back are what the import needs. Raises SourceInvalid."""
+    async with environment.connect() as connection:
+        await check_view(connection)
+        await Links(environment.playbook.source.link).check(connection)
 
 
 async def survey(
@@ -182,9 +229,3 @@ def cautions(instance: InstanceSettings) -> list[str]:
             "ask for it: leave the switch `signup` on `legacy`, or turn it off in Clerk's Dashboard."
         )
     return told
-
-
-def rate_of(config: ClerkConfig, rate: float | None) -> float | None:
-    """Requests a second at most: what the operator says (infinity is no limit), or what Clerk documents."""
-    rate = rate or config.documented_rate
-    return None if math.isinf(rate) else rate

@@ -8,9 +8,10 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from toolkit.migration.importer import Ended
 from toolkit.migration.plan import Reason, State, reason
 from toolkit.migration.preflight import Finding, Report, Survey
-from toolkit.migration.runs import Ended, Status
+from toolkit.migration.status import Status
 from toolkit.terminal.progress import duration
 
 ROWS = 100

@@ -14,10 +14,11 @@ from tests.emulator import Emulator
 from tests.postgres import Server
 from toolkit.clerk import BackendClient, User
 from toolkit.environment import Environment
-from toolkit.migration import preflight, runs
-from toolkit.migration.importer import Stop
+from toolkit.migration.importer import Ended, import_users
 from toolkit.migration.ledger import Outcome
-from toolkit.migration.runs import Ended, Selection
+from toolkit.migration.preflight import Report, make_report
+from toolkit.migration.run import Stop
+from toolkit.migration.selection import Selection
 from toolkit.playbook import Playbook
 
 TOTP_KEY = bytes(range(32))
@@ -96,7 +97,7 @@ class World:
         self, *, rate: float | None = float("inf"), stop: Stop | None = None, **selected: Any
     ) -> Ended:
         """Import."""
-        return await runs.run_import(
+        return await import_users(
             self.environment,
             Selection(**selected),
             rate=rate,
@@ -105,8 +106,8 @@ class World:
             seen=self.outcomes.append,
         )
 
-    async def preflight(self, **selected: Any) -> preflight.Report:
-        return await runs.run_preflight(self.environment, Selection(**selected), float("inf"), lambda _: None)
+    async def preflight(self, **selected: Any) -> Report:
+        return await make_report(self.environment, Selection(**selected), float("inf"), lambda _: None)
 
     def clerk(self) -> BackendClient:
         return BackendClient(self.environment.clerk, rate=None)

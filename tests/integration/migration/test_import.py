@@ -8,8 +8,9 @@ import pytest
 
 from tests.integration.migration.conftest import CHEAP, CHEAP_ARGON2I, SECRET, World, with_totp
 from toolkit.clerk import AuthenticationInvalid, UserQuotaExceeded
-from toolkit.migration.importer import AlreadyRunning, ImportStopped, OtherInstance, Stop
+from toolkit.migration.importer import ImportStopped
 from toolkit.migration.plan import State
+from toolkit.migration.run import AlreadyRunning, OtherInstance, Stop
 
 
 async def test_a_user_arrives_with_password_address_and_history(world: World) -> None:

@@ -8,19 +8,20 @@ import pytest
 
 from tests.integration.migration.conftest import AX_SOURCE, World
 from toolkit import database, paths
-from toolkit.migration import importer, runs
-from toolkit.migration.importer import Stop
+from toolkit.migration.importer import import_users
 from toolkit.migration.ledger import Ledger, LinkImpossible, Outcome
+from toolkit.migration.links import Links, Sent
 from toolkit.migration.plan import REASONS, State
-from toolkit.migration.runs import Selection
-from toolkit.migration.source import Cohort, Links, Sent, Source, SourceUser
+from toolkit.migration.run import Stop, begin
+from toolkit.migration.selection import Selection
+from toolkit.migration.source import Cohort, Source, SourceUser
 
 LEFT = Outcome("left", State.REFUSED, REASONS["email_invalid"])
 
 
 @pytest.fixture
 async def ledger(world: World) -> AsyncIterator[Ledger]:
-    run_id = await importer.begin(world.connection, "test", {})
+    run_id = await begin(world.connection, "test", {})
     async with database.pool(world.url, 1) as pool:
         yield Ledger(pool, Links(paths.ROOT / str(AX_SOURCE["link"])), run_id)
 
@@ -98,7 +99,7 @@ async def test_an_import_never_has_more_unwritten_than_the_backlog(
             assert written is not None
             waiting.append(len(waiting) + 1 - written[0])
 
-        await runs.run_import(
+        await import_users(
             world.environment, Selection(), rate=None, stop=Stop(), begun=lambda _: None, seen=seen
         )
     assert len(waiting) == 12

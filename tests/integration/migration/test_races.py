@@ -14,10 +14,11 @@ from tests.postgres import Server
 from toolkit import database, paths
 from toolkit.clerk import FrontendClient
 from toolkit.database import DatabaseUnreachable, queries
-from toolkit.migration import importer
-from toolkit.migration.importer import CopiedDatabase, Importer
+from toolkit.migration.importer import Importer
 from toolkit.migration.ledger import Ledger, TakenOver
-from toolkit.migration.source import Cohort, Links, Sent, Source
+from toolkit.migration.links import Links, Sent
+from toolkit.migration.run import CopiedDatabase, begin
+from toolkit.migration.source import Cohort, Source
 
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -264,7 +265,7 @@ async def test_a_stranger_that_was_written_over_keeps_no_password_of_a_row_that_
 async def test_a_run_that_was_taken_over_links_nobody_any_more(world: World) -> None:
     """The later run removes the Clerk users that the earlier one made: a link would lead nowhere."""
     user_id = await world.add()
-    earlier = await importer.begin(world.connection, "test", {})
+    earlier = await begin(world.connection, "test", {})
     source = await Source.open(world.connection, Cohort())
     await source.find_duplicates()
     users = [user async for batch in source.batches() for user in batch]
@@ -272,7 +273,7 @@ async def test_a_run_that_was_taken_over_links_nobody_any_more(world: World) -> 
     async with database.pool(world.url, 1) as pool:
         ledger = Ledger(pool, links, earlier)
         await ledger.begin(users)
-        later = await importer.begin(world.connection, "test", {})
+        later = await begin(world.connection, "test", {})
         await queries.take_over_sending(world.connection, run_id=later)
 
         async def link() -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from tests.unit.migration.test_plan import ORDINARY
 from toolkit.clerk import ClerkUnavailable
-from toolkit.migration.importer import Importer, ImportStopped, Stop, Tally
+from toolkit.migration.importer import Importer, ImportStopped
 from toolkit.migration.plan import Policy, State
-from toolkit.migration.source import SourceUser
+from toolkit.migration.run import Run, Stop, Tally
+from toolkit.migration.source import Count, SourceUser
 
 OUT = ClerkUnavailable("Clerk did not answer.")
 
@@ -26,15 +27,13 @@ def importer(answers: list[str | ClerkUnavailable], tally: Tally, room: AsyncMoc
     return Importer(
         Mock(batches=batches),
         AsyncMock(),
-        Mock(carry=AsyncMock(side_effect=answers)),
         Mock(
             begin=AsyncMock(), forget=AsyncMock(), room=room or AsyncMock(), link=AsyncMock(return_value=True)
         ),
         Policy(),
-        tally,
+        Run(1, Count(len(users), 0), Mock(carry=AsyncMock(side_effect=answers)), Stop(), tally),
         limit=None,
         seen=lambda _: None,
-        stop=Stop(),
     )
 
 

@@ -10,12 +10,13 @@ import pytest
 from rich.console import Console
 
 from tests.unit.migration.test_plan import ORDINARY, POLICY, SECRET, WITH_TOTP
-from toolkit.migration.importer import Tally
+from toolkit.migration.importer import Ended
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import REASONS, State
 from toolkit.migration.preflight import Report, Survey
-from toolkit.migration.runs import Ended, LastRun, Status
+from toolkit.migration.run import Tally
 from toolkit.migration.source import Count
+from toolkit.migration.status import LastRun, Status
 from toolkit.terminal.summaries import (
     preflight_json,
     show_dry_run,

@@ -1,0 +1,69 @@
+"""Links: `clerk_id` written back to the users, by the query that belongs to the source view (`sql/sources/NAME_link.sql`)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiosql
+import asyncpg
+from aiosql.types import SQLOperationType
+
+from toolkit.database import Connection
+from toolkit.migration.source import SourceInvalid, SourceUser
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What Clerk was given of a user: the link holds only if the row still says the same (invariants 2, 4)."""
+
+    user: SourceUser
+    clerk_id: str
+
+
+class Links:
+    """The write-back of `clerk_id`, by the query that belongs to the source view."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            loaded = aiosql.from_path(path, "asyncpg", mandatory_parameters=False)
+            self._link: Any = loaded.link
+            if self._link.operation is not SQLOperationType.SELECT:
+                raise AttributeError("link")
+        except (AttributeError, aiosql.SQLLoadException, aiosql.SQLParseException) as error:
+            raise SourceInvalid(
+                f"{path} must hold one query that begins with `-- name: link` and returns the ids that it linked; see "
+                "sql/sources/ax_link.sql."
+            ) from error
+
+    async def check(self, connection: Connection) -> None:
+        """Run the query for nobody, so that one that can't work is found before anybody is sent. Raises SourceInvalid."""
+        try:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                await self.write(connection, [])
+            finally:
+                await transaction.rollback()
+        except (asyncpg.SyntaxOrAccessError, asyncpg.DataError, TypeError, KeyError, ValueError) as error:
+            raise SourceInvalid(
+                f"The write-back query in {self._path} does not work: {error}. sql/sources/ax_link.sql has the contract."
+            ) from error
+
+    async def write(self, connection: Connection, sent: Iterable[Sent]) -> set[str]:
+        """Link the users whose row is as it was when it was sent; their external ids come back."""
+        items = list(sent)
+        records = self._link(
+            connection,
+            ids=[item.user.external_id for item in items],
+            clerk_ids=[item.clerk_id for item in items],
+            emails=[item.user.email for item in items],
+            email_verified=[item.user.email_verified for item in items],
+            digests=[item.user.password_digest for item in items],
+            second_factors=[item.user.second_factor for item in items],
+            totp_ciphers=[item.user.totp_cipher for item in items],
+            totp_secrets=[item.user.totp_secret for item in items],
+            disabled=[item.user.disabled for item in items],
+        )
+        return {record["id"] async for record in records}

@@ -1,0 +1,68 @@
+"""Whom a command is about, and the source opened for them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from toolkit.database import Connection
+from toolkit.environment import Environment
+from toolkit.errors import UsageError
+from toolkit.migration.source import Cohort, Source
+
+
+class CohortUnknown(UsageError):
+    """The playbook has no cohort of that name."""
+
+
+class EmailUnknown(UsageError):
+    """Nobody has an address that was asked for."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Whom a run is about, as the command line says it."""
+
+    cohort: str | None = None
+    percent: float | None = None
+    emails: tuple[str, ...] = ()
+    limit: int | None = None
+    """Users that are sent at most; rows that can't go over do not count."""
+
+    def resolve(self, environment: Environment) -> Cohort:
+        """The cohort with its condition from the playbook. Raises CohortUnknown."""
+        conditions = environment.playbook.import_.cohorts
+        if self.cohort is not None and self.cohort not in conditions:
+            known = ", ".join(sorted(conditions)) or "none"
+            raise CohortUnknown(
+                f"The environment {environment.name!r} has no cohort {self.cohort!r}. It has: {known}. "
+                "Cohorts are in the playbook under import.cohorts."
+            )
+        return Cohort(
+            condition=conditions[self.cohort] if self.cohort is not None else "true",
+            percent=self.percent,
+            emails=tuple(email.strip().lower() for email in self.emails) or None,
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """For the runs table; the addresses themselves are not kept."""
+        return {"cohort": self.cohort, "percent": self.percent, "only": len(self.emails), "limit": self.limit}
+
+
+@asynccontextmanager
+async def open_source(
+    environment: Environment, selection: Selection
+) -> AsyncIterator[tuple[Connection, Source]]:
+    """The source, on a connection of its own. Raises CohortUnknown, EmailUnknown, and what `Source.open` raises."""
+    cohort = selection.resolve(environment)
+    async with environment.connect() as connection:
+        source = await Source.open(connection, cohort)
+        await _require_emails(source)
+        yield connection, source
+
+
+async def _require_emails(source: Source) -> None:
+    missing = await source.missing_emails()
+    if missing:
+        raise EmailUnknown(
+            f"No user has the address {', '.join(missing)}. Check --only; case does not matter."
+        )
