@@ -4,30 +4,38 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
-from tests.integration.bff.conftest import Bff, World
-from tests.integration.bff.conftest import world as world
+from tests.emulator import Emulator
+from tests.integration.bff.conftest import Bff, World, new_world
+from tests.postgres import Server
+from tests.waiting import SECONDS
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-SECONDS = 10
+
+expect.set_options(timeout=SECONDS * 1000)
 
 PHONE = (375, 740)
 WIDE = (1280, 860)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if CHROMIUM is None and not os.environ.get("CI"):
-        for item in items:
-            if "tests/browser" in item.path.as_posix():
-                item.add_marker(pytest.mark.skip(reason="no chromium here: apt-get install chromium"))
+    """All tests of the pages share a loop, as they share a browser, which lives in it."""
+    for item in items:
+        if "tests/browser" not in item.path.as_posix():
+            continue
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+        if CHROMIUM is None and not os.environ.get("CI"):
+            item.add_marker(pytest.mark.skip(reason="no chromium here: apt-get install chromium"))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     assert CHROMIUM is not None, "no chromium here: apt-get install chromium"
     async with async_playwright() as playwright:
@@ -71,17 +79,24 @@ class Tab:
     async def check_accessibility(self) -> None:
         """Hold the page against axe-core, in both colour schemes; and nothing may need scrolling sideways."""
         for scheme in ("light", "dark"):
-            await self.page.emulate_media(color_scheme=scheme)
-            # until the transitions are over: the colours in between aren't ours
-            await self.page.wait_for_timeout(350)
+            # Without transitions, whose colours in between are nobody's.
+            await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             results = await Axe().run(self.page)
             assert results.violations_count == 0, f"{scheme}: {results.generate_report()}"
-        await self.page.emulate_media(color_scheme="light")
+        await self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         assert not await self.page.evaluate(too_wide)
 
 
-@pytest.fixture(params=[pytest.param(WIDE, id="wide"), pytest.param(PHONE, id="phone")])
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(postgres: Server, emulator: Emulator, tmp_path: Path) -> AsyncIterator[World]:
+    async with new_world(postgres, emulator, tmp_path) as world:
+        yield world
+
+
+@pytest_asyncio.fixture(
+    loop_scope="session", params=[pytest.param(WIDE, id="wide"), pytest.param(PHONE, id="phone")]
+)
 async def tab(request: pytest.FixtureRequest, browser: Browser, world: World) -> AsyncIterator[Tab]:
     """A page of a BFF where people sign up with Clerk. At the end the console must be empty and nothing blocked."""
     await world.switch("signup", "clerk")

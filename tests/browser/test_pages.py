@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import PHONE, Tab
 from tests.integration.bff.conftest import INVITE, PASSWORD, World, code_now, wrong_code
+from tests.waiting import until
 
 NEW = "ada@example.com"
 phone = pytest.mark.parametrize("tab", [PHONE], indirect=True, ids=["phone"])
@@ -370,6 +371,5 @@ async def test_scripts_and_styles_of_others_are_kept_out(tab: Tab) -> None:
         }"""
     )
     assert not ran
-    await tab.page.wait_for_timeout(200)
-    assert any("kept out: script-src" in fault for fault in tab.faults)
+    await until(lambda: any("kept out: script-src" in fault for fault in tab.faults))
     tab.faults.clear()

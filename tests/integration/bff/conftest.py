@@ -321,15 +321,22 @@ class World:
         return {(record["path"], record["outcome"]): record["count"] for record in records}
 
 
-@pytest.fixture
-async def world(postgres: Server, emulator: Emulator, tmp_path: Path) -> AsyncIterator[World]:
+@contextlib.asynccontextmanager
+async def new_world(postgres: Server, emulator: Emulator, folder: Path) -> AsyncIterator[World]:
+    """A database and an emulator with nobody in them. Its BFFs are killed at the end."""
     url = postgres.create_database()
     connection = await asyncpg.connect(url)
-    world = World(url, connection, emulator, tmp_path)
+    world = World(url, connection, emulator, folder)
     yield world
     for bff in world.running:
         bff.kill()
     await connection.close()
+
+
+@pytest.fixture
+async def world(postgres: Server, emulator: Emulator, tmp_path: Path) -> AsyncIterator[World]:
+    async with new_world(postgres, emulator, tmp_path) as world:
+        yield world
 
 
 def code_now() -> str:
