@@ -20,20 +20,21 @@ class SwitchUnknown(UsageError):
 
 
 class Switch(NamedTuple):
-    """A switch as it is."""
+    """A switch, what it is set to, and since when."""
 
     name: str
     value: str
     since: datetime
 
 
-def check(name: str, value: str | None) -> None:
-    """Raises SwitchUnknown."""
+def check(name: str, value: str | None) -> str:
+    """The value, which the switch may have. Raises SwitchUnknown."""
     if name not in VALUES:
         raise SwitchUnknown(f"There is no switch {name!r}. There are: {', '.join(VALUES)}.")
-    if value not in VALUES[name]:
+    if value is None or value not in VALUES[name]:
         given = "A value is missing" if value is None else f"{name} cannot be {value!r}"
         raise SwitchUnknown(f"{given}. {name} is one of: {', '.join(VALUES[name])}.")
+    return value
 
 
 async def read(environment: Environment) -> list[Switch]:

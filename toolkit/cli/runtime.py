@@ -28,15 +28,22 @@ def switch(environment: Environment, name: str | None, value: str | None, yes: b
     legacy_login    on | off         let users log in who are not in Clerk
     """
     if name is None:
-        found = uvloop.run(switches.read(environment))
-        if as_json:
-            print_json({switch.name: switch.value for switch in found})
-        else:
-            for switch in found:
-                click.echo(f"{switch.name:<15} {switch.value:<7} since {switch.since:%Y-%m-%d %H:%M:%S}")
+        _show_switches(environment, as_json)
+    else:
+        _set_switch(environment, name, value, yes, as_json)
+
+
+def _show_switches(environment: Environment, as_json: bool) -> None:
+    found = uvloop.run(switches.read(environment))
+    if as_json:
+        print_json({switch.name: switch.value for switch in found})
         return
-    switches.check(name, value)
-    assert value is not None
+    for switch in found:
+        click.echo(f"{switch.name:<15} {switch.value:<7} since {switch.since:%Y-%m-%d %H:%M:%S}")
+
+
+def _set_switch(environment: Environment, name: str, value: str | None, yes: bool, as_json: bool) -> None:
+    value = switches.check(name, value)
     if not yes:
         confirm(environment, f"Set {name} to {value} in {environment.name}?")
     before = uvloop.run(switches.write(environment, name, value))

@@ -23,42 +23,59 @@ def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool
 
     Safe on a live database: each step waits for a lock two seconds at most, and may be run again.
     """
-    url, source = environment.database_url, environment.playbook.source
-    sandbox = environment.playbook.embedded_sandbox
     if as_status and rollback:
         raise UsageError("--status and --rollback exclude each other. Give one of them.")
     if as_status:
-        migrations = schema.status(url, source.migrations, sandbox=sandbox)
-        if as_json:
-            print_json(
-                [{"id": m.id, "applied_at": m.applied_at and m.applied_at.isoformat()} for m in migrations]
-            )
-        else:
-            for migration in migrations:
-                mark = (
-                    f"{migration.applied_at:%Y-%m-%d %H:%M:%S}"
-                    if migration.applied_at
-                    else "not applied        "
-                )
-                click.echo(f"{mark}  {migration.id}")
-        return
-    if rollback:
-        if not yes:
-            confirm(
-                environment,
-                f"Take back the last migration of the database {address(url)}, with what it holds?",
-            )
-        taken_back = schema.rollback_last(url, source.migrations, source.view, sandbox=sandbox)
-        done = [taken_back] if taken_back else []
+        _show(environment, as_json)
+    elif rollback:
+        _take_back(environment, yes, as_json)
     else:
-        done = schema.apply(url, source.migrations, source.view, sandbox=sandbox)
-        uvloop.run(check_source(environment))
+        _apply(environment, as_json)
+
+
+def _show(environment: Environment, as_json: bool) -> None:
+    migrations = schema.status(
+        environment.database_url,
+        environment.playbook.source.migrations,
+        sandbox=environment.playbook.embedded_sandbox,
+    )
+    if as_json:
+        print_json(
+            [{"id": m.id, "applied_at": m.applied_at and m.applied_at.isoformat()} for m in migrations]
+        )
+        return
+    for migration in migrations:
+        when = f"{migration.applied_at:%Y-%m-%d %H:%M:%S}" if migration.applied_at else "not applied"
+        click.echo(f"{when:<19}  {migration.id}")
+
+
+def _take_back(environment: Environment, yes: bool, as_json: bool) -> None:
+    url, source = environment.database_url, environment.playbook.source
+    if not yes:
+        confirm(
+            environment, f"Take back the last migration of the database {address(url)}, with what it holds?"
+        )
+    name = schema.rollback_last(
+        url, source.migrations, source.view, sandbox=environment.playbook.embedded_sandbox
+    )
+    if as_json:
+        print_json([name] if name else [])
+    else:
+        click.echo(f"rolled back  {name}" if name else "Nothing to take back.")
+
+
+def _apply(environment: Environment, as_json: bool) -> None:
+    source = environment.playbook.source
+    done = schema.apply(
+        environment.database_url,
+        source.migrations,
+        source.view,
+        sandbox=environment.playbook.embedded_sandbox,
+    )
+    uvloop.run(check_source(environment))
     if as_json:
         print_json(done)
         return
     for name in done:
-        click.echo(f"{'rolled back' if rollback else 'applied'}  {name}")
-    if rollback and not done:
-        click.echo("Nothing to take back.")
-    if not rollback:
-        click.echo(f"{'' if done else 'Nothing to apply. '}The source view is as {source.view} says.")
+        click.echo(f"applied  {name}")
+    click.echo(f"{'' if done else 'Nothing to apply. '}The source view is as {source.view} says.")
