@@ -132,7 +132,7 @@ def rollback_last(
             try:
                 backend.rollback_one(last)
             except psycopg.Error:
-                with suppress(psycopg.Error):  # what went wrong first is what is told
+                with suppress(psycopg.Error):  # the first failure is the one to tell
                     _install(backend, view)
                 raise
         return str(last.id)

@@ -101,7 +101,7 @@ class Importer:
                     await self._clerk.ready()
                     tasks.create_task(self._import(user, create))
         except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None  # the first failure is what the others failed of
+            raise group.exceptions[0] from None  # the others followed from the first
         await self._ledger.forget(self._unsent)
         if self._stop.because is not None:
             raise self._stop.because

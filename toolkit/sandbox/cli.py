@@ -12,7 +12,7 @@ import click
 from toolkit.sandbox import lifecycle, state
 from toolkit.sandbox import seed as seeding
 from toolkit.sandbox.demo import demo
-from toolkit.sandbox.emulator.cli import clerk
+from toolkit.sandbox.emulator.cli import emulator
 from toolkit.sandbox.people import FEWEST_WITH_BROKEN
 
 PORT = click.IntRange(min=1, max=65535)
@@ -22,7 +22,7 @@ PROGRESS_FROM = 5000
 
 commands = click.Group()
 """What toolkit.cli.sandbox offers as `sandbox …`."""
-commands.add_command(clerk)
+commands.add_command(emulator)
 commands.add_command(demo)
 
 
@@ -36,7 +36,7 @@ def start(postgres_port: int | None, clerk_port: int | None) -> None:
     """
     started = lifecycle.start(postgres_port, clerk_port)
     click.echo(f"Postgres  {started.postgres.address}")
-    click.echo(f"Clerk     {started.clerk.url}")
+    click.echo(f"Clerk     {started.emulator.url}")
 
 
 @commands.command()
@@ -53,10 +53,10 @@ def status(as_json: bool) -> None:
     found = lifecycle.status()
     if as_json:
         click.echo(json.dumps({"running": found.running, **dataclasses.asdict(found)}))
-    elif found.postgres is None or found.clerk is None:
+    elif found.postgres is None or found.emulator is None:
         click.echo(f"No sandbox in {found.folder}. Make one: `python -m toolkit sandbox start`.")
     else:
-        for name, server in (("Postgres", found.postgres), ("Clerk", found.clerk)):
+        for name, server in (("Postgres", found.postgres), ("Clerk", found.emulator)):
             how = f"running, {server.users:,} users" if server.running else "stopped"
             click.echo(f"{name:<9} {server.url}  {how}")
         click.echo(f"State in  {found.folder}")

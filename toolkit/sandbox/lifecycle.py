@@ -24,17 +24,17 @@ class Server:
 
 @dataclass(frozen=True)
 class Status:
-    """How a sandbox is."""
+    """Whether the two servers run, where, and how many users each has."""
 
     folder: str
     postgres: Server | None
-    """None, as `clerk`, when there is no sandbox."""
-    clerk: Server | None
+    """None, as `emulator`, when there is no sandbox."""
+    emulator: Server | None
 
     @property
     def running(self) -> bool:
         """Whether both servers run."""
-        return bool(self.postgres and self.postgres.running and self.clerk and self.clerk.running)
+        return bool(self.postgres and self.postgres.running and self.emulator and self.emulator.running)
 
 
 def start(postgres_port: int | None = None, clerk_port: int | None = None) -> Sandbox:
@@ -64,10 +64,10 @@ def reset() -> None:
         return
     with state.lock():
         sandbox = state.make(None, None)
-        was_running = sandbox.postgres.is_running or sandbox.clerk.is_running
+        was_running = sandbox.postgres.is_running or sandbox.emulator.is_running
         _stop(sandbox)
         sandbox.postgres.remove()
-        sandbox.clerk.remove()
+        sandbox.emulator.remove()
         sandbox.users_file.unlink(missing_ok=True)
         sandbox.secrets_file.unlink(missing_ok=True)
         if was_running:
@@ -79,7 +79,7 @@ def status() -> Status:
     sandbox = state.find()
     if sandbox is None:
         return Status(str(state.folder()), None, None)
-    postgres, clerk = sandbox.postgres, sandbox.clerk
+    postgres, emulator = sandbox.postgres, sandbox.emulator
     return Status(
         str(sandbox.folder),
         Server(
@@ -88,20 +88,20 @@ def status() -> Status:
             users=postgres.count_users() if postgres.is_running else None,
         ),
         Server(
-            running=clerk.is_running,
-            url=clerk.url,
-            users=clerk.count_users() if clerk.is_running else None,
+            running=emulator.is_running,
+            url=emulator.url,
+            users=emulator.count_users() if emulator.is_running else None,
         ),
     )
 
 
 def _start(sandbox: Sandbox) -> None:
     sandbox.postgres.start()
-    sandbox.clerk.start()
+    sandbox.emulator.start()
 
 
 def _stop(sandbox: Sandbox) -> None:
-    sandbox.clerk.stop()
+    sandbox.emulator.stop()
     sandbox.postgres.stop()
 
 
@@ -112,7 +112,7 @@ def _check_ports(postgres_port: int | None, clerk_port: int | None) -> None:
         return
     for name, server, wanted in (
         ("Postgres", sandbox.postgres, postgres_port),
-        ("The Clerk emulator", sandbox.clerk, clerk_port),
+        ("The Clerk emulator", sandbox.emulator, clerk_port),
     ):
         if wanted and wanted != server.port and server.is_running:
             raise OtherPort(

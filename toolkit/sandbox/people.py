@@ -196,7 +196,7 @@ def _kind(chance: random.Random) -> Kind:
 
 
 def _email(chance: random.Random, handle: str, place: int) -> str:
-    """An address that nobody else has: it holds the place."""
+    """An address that nobody else has, because the place in the list is in it."""
     if chance.random() < STAFF_SHARE:
         return f"{handle}{place}@{STAFF_DOMAIN}"
     if chance.random() < 0.15:

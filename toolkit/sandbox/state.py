@@ -3,7 +3,7 @@
     sandbox.json   ports, keys and the database's password; made once
     lock           held while a command changes the sandbox
     postgres/      the server's data and log
-    clerk/         the emulator's state and log
+    emulator/      the emulator's state and log
     users.jsonl    who was seeded: id, email, password, totp_secret, kind
     secrets.jsonl  invites and API keys that were seeded
 
@@ -79,10 +79,10 @@ class Sandbox:
         )
 
     @property
-    def clerk(self) -> Emulator:
+    def emulator(self) -> Emulator:
         """The emulated Clerk."""
         return Emulator(
-            self.folder / "clerk",
+            self.folder / "emulator",
             self.settings.clerk_port,
             self.settings.clerk_secret_key,
             self.settings.smtp_port,
@@ -91,7 +91,7 @@ class Sandbox:
     @property
     def is_running(self) -> bool:
         """Whether both servers run."""
-        return self.postgres.is_running and self.clerk.is_running
+        return self.postgres.is_running and self.emulator.is_running
 
     @property
     def users_file(self) -> Path:
@@ -109,11 +109,11 @@ class Sandbox:
         smtp_port = self.settings.smtp_port
         return {
             "DATABASE_URL": self.postgres.url,
-            "CLERK_SECRET_KEY": self.clerk.secret_key,
-            "CLERK_PUBLISHABLE_KEY": self.clerk.publishable_key,
-            "CLERK_API_URL": self.clerk.url,
-            "CLERK_FRONTEND_API_URL": self.clerk.url,
-            "CLERK_PROXY_URL": f"{self.clerk.url}/__clerk",
+            "CLERK_SECRET_KEY": self.emulator.secret_key,
+            "CLERK_PUBLISHABLE_KEY": self.emulator.publishable_key,
+            "CLERK_API_URL": self.emulator.url,
+            "CLERK_FRONTEND_API_URL": self.emulator.url,
+            "CLERK_PROXY_URL": f"{self.emulator.url}/__clerk",
             "AX_TOTP_KEY": self.settings.totp_key,
             "AX_CLIENT_TOKEN_KEY": self.settings.client_token_key,
             **({"SMTP_URL": f"smtp://127.0.0.1:{smtp_port}"} if smtp_port else {}),

@@ -35,7 +35,7 @@ class Meter:
         self.failures = 0
 
     def add(self, *, failed: bool) -> None:
-        """One more user is settled."""
+        """Count a user that is settled."""
         self.done += 1
         self.failures += failed
         now = self._clock()
@@ -77,13 +77,13 @@ class View(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
     def show(self, meter: Meter, total: int, limit: float | None) -> None:
-        """Called often; shows as often as is good."""
+        """Called several times a second; each view shows it as often as suits it."""
 
     def say(self, text: str) -> None:
-        """Something that people want to know."""
+        """A sentence for people."""
 
     def event(self, name: str, content: Mapping[str, object]) -> None:
-        """Something that programs want to know."""
+        """An event for programs, with its details."""
 
 
 class Bar:

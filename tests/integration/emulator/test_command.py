@@ -18,14 +18,14 @@ from click.testing import CliRunner
 
 from tests.emulator import Emulator
 from toolkit.paths import ROOT
-from toolkit.sandbox.emulator.cli import Latency, clerk
+from toolkit.sandbox.emulator.cli import Latency, emulator
 
 COMMAND = [sys.executable, "-m", "toolkit.sandbox.emulator"]
 
 
 def refused(*arguments: str) -> tuple[int, str]:
     """Exit code, and what was said, of a start that fails."""
-    result = CliRunner().invoke(clerk, arguments)
+    result = CliRunner().invoke(emulator, arguments)
     assert isinstance(result.exception, SystemExit)
     assert result.stdout == ""
     return result.exit_code, result.stderr

@@ -44,7 +44,7 @@ def playbook(tmp_path: Path) -> str:
     return str(path)
 
 
-async def test_import_ends_with_an_account_and_exit_code_0(world: World, playbook: str) -> None:
+async def test_import_ends_with_a_summary_and_exit_code_0(world: World, playbook: str) -> None:
     await world.add_many(12)
     code, out, err = run("import", "--env", playbook, variables=world.variables)
     assert code == 0, err

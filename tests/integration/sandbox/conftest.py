@@ -63,7 +63,7 @@ def kill(sandbox: Sandbox) -> None:
     """Kill both servers and wait until they are gone."""
     pids = [
         int((sandbox.postgres.data / "postmaster.pid").read_text().splitlines()[0]),
-        int((sandbox.clerk.folder / "emulator.pid").read_text()),
+        int((sandbox.emulator.folder / "emulator.pid").read_text()),
     ]
     processes = [psutil.Process(pid) for pid in pids]
     for process in processes:

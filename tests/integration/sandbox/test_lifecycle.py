@@ -41,7 +41,7 @@ def fill(sandbox: Sandbox) -> None:
 
 
 def is_kept(sandbox: Sandbox) -> bool:
-    return query(sandbox, "TABLE kept") == [(1,)] and sandbox.clerk.count_users() == 1
+    return query(sandbox, "TABLE kept") == [(1,)] and sandbox.emulator.count_users() == 1
 
 
 def test_what_is_in_it_survives_a_stop_and_a_kill_but_not_a_reset(folder: Path) -> None:
@@ -61,7 +61,7 @@ def test_what_is_in_it_survives_a_stop_and_a_kill_but_not_a_reset(folder: Path) 
     lifecycle.reset()
     assert not sandbox.users_file.exists()
     assert query(sandbox, "SELECT to_regclass('kept')") == [(None,)]
-    assert sandbox.clerk.count_users() == 0
+    assert sandbox.emulator.count_users() == 0
     assert state.variables() == before
 
     lifecycle.stop()
@@ -100,7 +100,7 @@ def test_a_sandbox_on_the_command_line(folder: Path) -> None:
     assert "running, 0 users" in status.out
     told = json.loads(toolkit_here("status", "--json").out)
     assert told["running"] is True
-    assert told["postgres"]["users"] == told["clerk"]["users"] == 0
+    assert told["postgres"]["users"] == told["emulator"]["users"] == 0
     password = state.running().settings.database_password
     assert password not in started.out + status.out + json.dumps(told)
 
@@ -115,7 +115,7 @@ def test_two_live_side_by_side(folder: Path, sandbox: Sandbox, monkeypatch: pyte
     fill(other)
     assert is_kept(other)
     assert query(sandbox, "SELECT to_regclass('kept')") == [(None,)]
-    assert sandbox.clerk.count_users() == 0
+    assert sandbox.emulator.count_users() == 0
     assert set(sandbox.variables.values()).isdisjoint(other.variables.values())
     lifecycle.stop()
     assert sandbox.is_running
@@ -138,7 +138,7 @@ def test_ports_are_the_given_ones_and_stay(folder: Path) -> None:
     ):
         lifecycle.start(postgres, clerk)
     again = lifecycle.start()
-    assert (again.postgres.port, again.clerk.port) == (postgres, clerk)
+    assert (again.postgres.port, again.emulator.port) == (postgres, clerk)
     with pytest.raises(UsageError, match=rf"Postgres runs already, on port {postgres}\. Stop it first"):
         lifecycle.start(postgres_port=next(ports))
     with pytest.raises(UsageError, match=rf"runs already, on port {clerk}\. Stop it first"):
@@ -147,15 +147,15 @@ def test_ports_are_the_given_ones_and_stay(folder: Path) -> None:
 
 
 def test_the_emulator_is_deaf_to_the_terminal(sandbox: Sandbox) -> None:
-    pid = int((sandbox.clerk.folder / "emulator.pid").read_text())
+    pid = int((sandbox.emulator.folder / "emulator.pid").read_text())
     assert os.getsid(pid) != os.getsid(0)
 
 
 def test_an_emulator_that_does_not_start_shows_its_log_and_can_start_again(folder: Path) -> None:
     sandbox = lifecycle.start()
     lifecycle.stop()
-    (state_file,) = sandbox.clerk.folder.glob("*.sqlite")
-    for path in sandbox.clerk.folder.glob("*.sqlite*"):
+    (state_file,) = sandbox.emulator.folder.glob("*.sqlite")
+    for path in sandbox.emulator.folder.glob("*.sqlite*"):
         path.unlink()
     state_file.mkdir()
     with pytest.raises(EmulatorFailed, match=r"The Clerk emulator ended at once:\n.+"):
@@ -163,7 +163,7 @@ def test_an_emulator_that_does_not_start_shows_its_log_and_can_start_again(folde
     state_file.rmdir()
 
     # What the failed one left behind may by now be the process id of a stranger, who is left alone.
-    (sandbox.clerk.folder / "emulator.pid").write_text(str(os.getpid()))
+    (sandbox.emulator.folder / "emulator.pid").write_text(str(os.getpid()))
     assert not sandbox.is_running
     assert lifecycle.start().is_running
 
@@ -201,7 +201,7 @@ def test_without_a_sandbox_there_are_no_variables(folder: Path) -> None:
 def test_what_is_secret_is_for_its_owner_alone(sandbox: Sandbox) -> None:
     """Invariant 8."""
     assert (sandbox.folder / "sandbox.json").stat().st_mode & 0o077 == 0
-    assert sandbox.clerk.folder.stat().st_mode & 0o077 == 0
+    assert sandbox.emulator.folder.stat().st_mode & 0o077 == 0
     for secret in (
         sandbox.settings.database_password,
         sandbox.settings.clerk_secret_key,

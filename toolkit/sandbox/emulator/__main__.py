@@ -1,5 +1,5 @@
 """`python -m toolkit.sandbox.emulator`."""
 
-from toolkit.sandbox.emulator.cli import clerk
+from toolkit.sandbox.emulator.cli import emulator
 
-clerk(prog_name="python -m toolkit.sandbox.emulator")
+emulator(prog_name="python -m toolkit.sandbox.emulator")

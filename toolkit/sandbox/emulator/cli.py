@@ -63,7 +63,7 @@ class Latency(click.ParamType[float]):
 @click.option(
     "--smtp-port", type=click.IntRange(1, 65535), help="Take mail there, too, and put it into the outbox."
 )
-def clerk(
+def emulator(
     host: str,
     port: int,
     rate_limit: str,
