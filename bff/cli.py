@@ -9,8 +9,9 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from bff.app import build, clerk_config
-from bff.observability import configure_logging
+from bff.app import build
+from bff.http.observability import configure_logging
+from bff.parts import clerk_config
 from toolkit.cli.environment import environment_option
 from toolkit.database import SandboxRefused
 from toolkit.environment import Environment

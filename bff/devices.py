@@ -7,7 +7,7 @@ Without it every login would come from a new client, and Clerk's client trust wo
 from datetime import timedelta
 from uuid import UUID
 
-from bff.tokens import ClientTokenCipher, Sealed, hash_token, new_token
+from bff.tokens import Cipher, Sealed, hash_token, new_token
 from toolkit.database import Connection, queries
 
 LIFETIME = timedelta(days=365)
@@ -16,7 +16,7 @@ LIFETIME = timedelta(days=365)
 class Devices:
     """Finds and keeps the client tokens of users on devices."""
 
-    def __init__(self, cipher: ClientTokenCipher) -> None:
+    def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
 
     async def client_token(self, connection: Connection, device: str | None, user_id: UUID) -> str | None:
@@ -24,7 +24,7 @@ class Devices:
         if not device:
             return None
         record = await queries.get_device(connection, device_hash=hash_token(device), user_id=user_id)
-        return self._cipher.open(Sealed(record["cipher"], record["nonce"])) if record else None
+        return self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"])) if record else None
 
     async def keep(self, connection: Connection, device: str | None, user_id: UUID, client_token: str) -> str:
         """Keep the user's client token; the device's new id."""
@@ -34,8 +34,8 @@ class Devices:
             connection,
             device_hash=hash_token(renamed),
             user_id=user_id,
-            cipher=sealed.cipher,
-            nonce=sealed.nonce,
+            token_cipher=sealed.cipher,
+            token_nonce=sealed.nonce,
             lifetime=LIFETIME,
         )
         return renamed

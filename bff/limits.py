@@ -1,43 +1,48 @@
-"""Limits on attempts, counted in Postgres so that all replicas share them."""
+"""Limits on attempts, counted in Postgres so that all replicas share them. toolkit/playbook/limits.py is their table."""
 
 import hashlib
 from collections.abc import Mapping
 
-from bff.addresses import Address, limited_network
 from bff.database import Database
-from bff.problems import Problem
+from bff.refusals import TooManyAttempts
 from toolkit.database import queries
-from toolkit.playbook.limits import Limit
-
-
-def by_address(what: str, address: Address | None, limit: Limit) -> dict[str, Limit]:
-    """The limit of a client's network; none for a client that has no address."""
-    return {} if address is None else {f"{what} address {limited_network(address)}": limit}
+from toolkit.playbook.limits import LIMITS, Limit, LimitName
 
 
 class Limits:
-    """Counts attempts in windows of time that slide."""
+    """Counts attempts in windows of time that slide. `overrides` are the playbook's."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, overrides: Mapping[LimitName, Limit]) -> None:
         self._database = database
+        self._limits = {name: overrides.get(name, rule.limit) for name, rule in LIMITS.items()}
 
-    async def spend(self, limits: Mapping[str, Limit]) -> None:
-        """Count an attempt under each key. Raises Problem (too_many_attempts) when it is one too many for any of them."""
-        if not limits:
+    def __getitem__(self, name: LimitName) -> Limit:
+        return self._limits[name]
+
+    async def spend(self, keys: Mapping[LimitName, object]) -> None:
+        """Count an attempt under each of these limits, for its key; a key that is None is not counted.
+
+        Raises TooManyAttempts when it is one too many for any of them.
+        """
+        spent = {
+            hashlib.sha256(f"{name} {key}".encode(errors="surrogatepass")).digest(): self._limits[name]
+            for name, key in keys.items()
+            if key is not None
+        }
+        if not spent:
             return
-        hashed = {hashlib.sha256(key.encode()).digest(): limit for key, limit in limits.items()}
         async with self._database.connection() as connection:
             found = [
                 record
                 async for record in queries.spend_attempts(
                     connection,
-                    keys=list(hashed),
-                    attempts=[limit.attempts for limit in hashed.values()],
-                    seconds=[limit.seconds for limit in hashed.values()],
+                    keys=list(spent),
+                    attempts=[limit.attempts for limit in spent.values()],
+                    seconds=[limit.seconds for limit in spent.values()],
                 )
             ]
         waits = [
-            record["oldest"] + hashed[record["key_hash"]].seconds for record in found if record["refused"]
+            record["oldest"] + spent[record["key_hash"]].seconds for record in found if record["refused"]
         ]
         if waits:
-            raise Problem("too_many_attempts", retry_after=max(waits))
+            raise TooManyAttempts(retry_after=max(waits))

@@ -1,4 +1,4 @@
-"""Tokens: random ones that a browser holds and Postgres knows by their hash, and Clerk's, kept encrypted."""
+"""Tokens: random ones that a browser holds and Postgres knows by their hash, and others' secrets, kept encrypted."""
 
 import hashlib
 import os
@@ -24,27 +24,25 @@ def hash_token(token: str) -> bytes:
 
 
 class Sealed(NamedTuple):
-    """A client token under AES-256-GCM, with its tag at the end; both None for none."""
+    """A text under AES-256-GCM, with its tag at the end; both None where a row has none."""
 
     cipher: bytes | None
     nonce: bytes | None
 
 
-class ClientTokenCipher:
-    """Keeps Clerk's client tokens readable to the BFF alone. `key` has 32 bytes."""
+class Cipher:
+    """Keeps what is stored of Clerk readable to the BFF alone. `key` has 32 bytes."""
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
 
-    def seal(self, token: str | None) -> Sealed:
-        """Encrypt a token."""
-        if token is None:
-            return Sealed(None, None)
+    def seal(self, text: str) -> Sealed:
+        """Encrypt a text."""
         nonce = os.urandom(_NONCE_BYTES)
-        return Sealed(self._aead.encrypt(nonce, token.encode(), None), nonce)
+        return Sealed(self._aead.encrypt(nonce, text.encode(), None), nonce)
 
     def open(self, sealed: Sealed) -> str | None:
-        """The token; None when there is none, or it was sealed with another key."""
+        """The text; None when there is none, or it was sealed with another key."""
         if sealed.cipher is None or sealed.nonce is None:
             return None
         try:

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bff.api import Handler
+from bff.http.api import Handler
 
 FOLDER = Path(__file__).parent
 STATIC = "/static"

@@ -1,14 +1,13 @@
 """Signing up as AX does: an invite, a row with the password's digest, and a session at once."""
 
-import hashlib
-
+from bff import accounts
 from bff.database import Database
-from bff.legacy.login import LegacyLogin
-from bff.outcomes import Visitor
-from bff.problems import Problem
-from bff.sessions import Minted, Sessions, Standing
+from bff.legacy.passwords import Passwords
+from bff.refusals import EmailTaken, FieldError, FieldsInvalid, InternalError
+from bff.sessions.service import Minted, Sessions
 from bff.signup.clerk import Person
-from bff.signup.service import hash_invite, invalid, invite_invalid
+from bff.signup.service import hash_invite, invite_invalid
+from bff.visitor import Visitor
 from toolkit.database import queries
 
 SHORTEST_PASSWORD = 8
@@ -17,16 +16,17 @@ SHORTEST_PASSWORD = 8
 class LegacySignup:
     """Makes users whose password AX keeps. A row, its invite's use and its session come in one transaction."""
 
-    def __init__(self, database: Database, sessions: Sessions, login: LegacyLogin) -> None:
+    def __init__(self, database: Database, sessions: Sessions, passwords: Passwords) -> None:
         self._database = database
         self._sessions = sessions
-        self._login = login
+        self._passwords = passwords
 
     async def sign_up(self, invite: str, person: Person, visitor: Visitor) -> Minted:
-        """Make a user and a session. Raises Problem (fields_invalid, email_taken)."""
+        """Make a user and a session. Raises FieldsInvalid or EmailTaken."""
         if len(person.password) < SHORTEST_PASSWORD:
-            raise invalid("password", "too_short", f"At least {SHORTEST_PASSWORD} characters are needed.")
-        digest = await self._login.digest(person.password)
+            detail = f"At least {SHORTEST_PASSWORD} characters are needed."
+            raise FieldsInvalid(FieldError("password", "too_short", detail))
+        digest = await self._passwords.digest(person.password)
         async with self._database.transaction() as connection:
             if await queries.take_invite(connection, code_hash=hash_invite(invite)) is None:
                 raise invite_invalid()
@@ -38,14 +38,11 @@ class LegacySignup:
                 last_name=person.last_name,
             )
             if user_id is None:
-                raise Problem("email_taken")
-            digest_hash = hashlib.sha256(digest.encode()).digest()
-            minted = await self._sessions.mint(
-                connection,
-                Standing(user_id, None, digest_hash, second_factor_passed=False),
-                address=visitor.address,
-                user_agent=visitor.user_agent,
-            )
+                raise EmailTaken
+            account = await accounts.by_id(connection, user_id)
+            if account is None:
+                raise InternalError
+            minted = await self._sessions.mint(connection, account, visitor)
             if minted is None:
-                raise Problem("internal_error")
+                raise InternalError
         return minted

@@ -1,20 +1,28 @@
 """Logging in, over HTTP."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from aiohttp import web
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from bff.api import Body, Endpoint, answer, read
-from bff.challenges import Delivery, Method
-from bff.login.service import LoginService
-from bff.outcomes import Responder
-from bff.views import CompleteView, NewPasswordView, SecondFactorView, VerificationView, WayView
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00]+$")]
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+from bff import refusals
+from bff.http.api import Body, Endpoint, answer, read
+from bff.http.edge import Edge
+from bff.http.fields import Code, Secret, Text
+from bff.login.service import LoginService, Outcome
+from bff.proof.answers import (
+    MethodView,
+    NewPasswordView,
+    SecondFactorView,
+    ask_for_new_password,
+    ask_for_step,
+)
+from bff.proof.service import Challenged
+from bff.proof.systems import MethodName, NewPasswordNeeded
+from bff.sessions.answers import CompleteView, hand_over
+from bff.sessions.service import Complete, Delivery
+from bff.signup.answers import VerificationView, ask_for_verification
+from bff.signup.outcomes import Verifying
 
 
 class LoginBody(Body):
@@ -23,7 +31,6 @@ class LoginBody(Body):
     email: Text
     password: Secret = Field(repr=False)
     delivery: Delivery = "cookie"
-    """How the session is handed over: as a cookie, or as a token in the answer."""
     device: Secret | None = Field(default=None, repr=False)
     """The device's id from an earlier login, for clients without cookies."""
 
@@ -32,7 +39,7 @@ class PrepareBody(Body):
     """A code to send."""
 
     challenge_id: Secret = Field(repr=False)
-    method: Method
+    method: MethodName
     to: Text | None = None
 
 
@@ -40,7 +47,7 @@ class FinishBody(Body):
     """A code to try."""
 
     challenge_id: Secret = Field(repr=False)
-    method: Method
+    method: MethodName
     code: Code = Field(repr=False)
     device: Secret | None = Field(default=None, repr=False)
 
@@ -50,35 +57,29 @@ class LoginRoutes:
     """Endpoints of the login."""
 
     service: LoginService
-    responder: Responder
+    edge: Edge
 
     def endpoints(self) -> list[Endpoint]:
-        """What there is."""
-        refusals = (
-            "too_many_attempts",
-            "authentication_unavailable",
-            "origin_mismatch",
-            "media_type_unsupported",
-        )
+        always = (refusals.TooManyAttempts, refusals.AuthenticationUnavailable)
         results = CompleteView | SecondFactorView | VerificationView | NewPasswordView
         return [
             Endpoint(
                 "POST",
                 "/auth/login",
-                self.login,
+                self.log_in,
                 "Log in with email and password",
                 {200: results},
                 LoginBody,
-                ("credentials_invalid", *refusals),
+                (refusals.CredentialsInvalid, *always),
             ),
             Endpoint(
                 "POST",
                 "/auth/login/second-factor/prepare",
-                self.prepare,
+                self.send_code,
                 "Have a code sent",
-                {200: WayView},
+                {200: MethodView},
                 PrepareBody,
-                ("challenge_expired", *refusals),
+                (refusals.ChallengeExpired, *always),
             ),
             Endpoint(
                 "POST",
@@ -87,29 +88,36 @@ class LoginRoutes:
                 "Finish a login with a code",
                 {200: results},
                 FinishBody,
-                ("code_invalid", "challenge_expired", *refusals),
+                (refusals.CodeInvalid, refusals.ChallengeExpired, *always),
             ),
         ]
 
-    async def login(self, request: web.Request) -> web.StreamResponse:
+    async def log_in(self, request: web.Request) -> web.StreamResponse:
         """POST /auth/login."""
         body = await read(request, LoginBody)
-        visitor = self.responder.visitor(request, body.device)
-        return self.responder.respond(
-            await self.service.login(body.email, body.password, body.delivery, visitor)
-        )
+        visitor = self.edge.visitor(request, body.device)
+        return self._answer(await self.service.log_in(body.email, body.password, body.delivery, visitor))
 
-    async def prepare(self, request: web.Request) -> web.StreamResponse:
+    async def send_code(self, request: web.Request) -> web.StreamResponse:
         """POST /auth/login/second-factor/prepare."""
         body = await read(request, PrepareBody)
-        visitor = self.responder.visitor(request)
-        way = await self.service.prepare(body.challenge_id, body.method, body.to, visitor)
-        return answer(WayView(method=way.method, to=way.to))
+        visitor = self.edge.visitor(request)
+        sent = await self.service.send_code(body.challenge_id, body.method, body.to, visitor)
+        return answer(MethodView.of(sent))
 
     async def finish(self, request: web.Request) -> web.StreamResponse:
         """POST /auth/login/second-factor."""
         body = await read(request, FinishBody)
-        visitor = self.responder.visitor(request, body.device)
-        return self.responder.respond(
-            await self.service.finish(body.challenge_id, body.method, body.code, visitor)
-        )
+        visitor = self.edge.visitor(request, body.device)
+        return self._answer(await self.service.finish(body.challenge_id, body.method, body.code, visitor))
+
+    def _answer(self, outcome: Outcome) -> web.StreamResponse:
+        match outcome:
+            case Complete():
+                return hand_over(self.edge, outcome)
+            case Challenged():
+                return ask_for_step(self.edge, outcome)
+            case Verifying():
+                return ask_for_verification(self.edge, outcome)
+            case NewPasswordNeeded():
+                return ask_for_new_password()

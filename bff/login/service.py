@@ -1,37 +1,33 @@
-"""What happens at a login, on both systems.
+"""Logging in: limits, then a proof of who it is, then a session.
 
-`users.clerk_id` decides who checks the password: Clerk if it is set, AX if not. Both end in the same session.
+Nothing else mints a session for somebody who has an account. Both systems end in the same one.
 """
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Protocol
 
-import structlog
-
-from bff import emails
-from bff.addresses import Address
-from bff.challenges import Challenge, Challenges, Delivery, Method, Path, Way
+from bff.accounts import Account
 from bff.database import Database
-from bff.devices import Devices
-from bff.limits import Limits, by_address
-from bff.login import account as accounts
-from bff.login.account import Account, Legacy
-from bff.login.clerk import ClerkLogin, ClerkOut, PasswordNeeded, Refused, SignedIn, SignInGone, StepNeeded
-from bff.observability import Metrics
-from bff.outcomes import Challenged, Complete, NewPasswordNeeded, Outcome, Verifying, Visitor
-from bff.problems import Problem
-from bff.sessions import ClerkSession, Sessions, Standing
-from toolkit.database import Connection, queries
-from toolkit.errors import ToolkitError
+from bff.limits import Limits
+from bff.login.counts import LoginCounts
+from bff.proof.challenges import LOGIN
+from bff.proof.service import Challenged, Claim, ProofService
+from bff.proof.systems import Changed, Method, MethodName, NewPasswordNeeded, Proved, StepNeeded, SystemName
+from bff.refusals import AuthenticationUnavailable, ChallengeExpired, CredentialsInvalid, Refusal
+from bff.sessions.clerk import ClerkSessions
+from bff.sessions.service import ClerkSession, Complete, Delivery, Sessions
+from bff.signup.outcomes import Verifying
+from bff.visitor import Visitor
 from toolkit.playbook.bff import LoginSettings
-from toolkit.playbook.limits import Limit
 
 ROUNDS = 3
 """How often a login is begun anew because the user changed under it (is moved to Clerk just now)."""
 
-_log = structlog.get_logger("bff")
+Outcome = Complete | Challenged | NewPasswordNeeded | Verifying
 
 
 class Signups(Protocol):
@@ -40,14 +36,14 @@ class Signups(Protocol):
     async def resume(
         self, account: Account, session: ClerkSession | None, visitor: Visitor
     ) -> Verifying | None:
-        """The signup that the user has to verify first; None for none. Raises Refused and Problem.
+        """The signup that the user has to verify first; None for none. Raises Refusal.
 
         `session` is Clerk's; None when it wants a code by mail before it makes one.
         """
         ...
 
     async def resume_nowhere(self, email: str, password: str, visitor: Visitor) -> Verifying | None:
-        """The same for a signup that leads nowhere, of somebody who was refused; None for none. Raises Problem."""
+        """The same for a signup that leads nowhere, of somebody who was refused; None for none. Raises Refusal."""
         ...
 
     @property
@@ -56,392 +52,159 @@ class Signups(Protocol):
         ...
 
 
-class _Changed(Exception):
-    """The user does not stand any more as when the login began."""
-
-
 class LoginService:
-    """Logs users in. `legacy` is None once AX's own check is removed."""
+    """Logs users in."""
 
     def __init__(
         self,
         database: Database,
+        proof: ProofService,
         sessions: Sessions,
-        challenges: Challenges,
-        devices: Devices,
-        limits: Limits,
-        clerk: ClerkLogin,
-        legacy: Legacy | None,
+        clerk_sessions: ClerkSessions,
         signups: Signups,
+        limits: Limits,
+        counts: LoginCounts,
         settings: LoginSettings,
-        metrics: Metrics,
     ) -> None:
         self._database = database
+        self._proof = proof
         self._sessions = sessions
-        self._challenges = challenges
-        self._devices = devices
-        self._limits = limits
-        self._clerk = clerk
-        self._legacy = legacy
+        self._clerk_sessions = clerk_sessions
         self._signups = signups
+        self._limits = limits
+        self._counts = counts
         self._settings = settings
-        self._metrics = metrics
-        self._ending: set[asyncio.Task[None]] = set()
 
-    async def login(self, email: str, password: str, delivery: Delivery, visitor: Visitor) -> Outcome:
-        """Try a password. Raises Problem.
-
-        However it is refused, the answer is the same and takes as long (invariant 9).
-        """
+    async def log_in(self, email: str, password: str, delivery: Delivery, visitor: Visitor) -> Outcome:
+        """Try a password. Raises Refusal: however it is refused, the answer is the same and takes as long (invariant 9)."""
         started = time.monotonic()
-        async with self._database.connection() as connection:
-            account = await accounts.by_email(connection, email)
-            meant = await self._meant(connection, account, email, visitor)
+        claim = await self._proof.claim(email, visitor)
+        async with self._counting(claim.system):
+            await self._spend(claim, visitor)
         try:
-            await self._spend("sign-in", visitor.address)
-            await self._limits.spend(meant)
-        except Problem:
-            await self._count(_path(account), "limited")
-            raise
-        try:
-            outcome = await self._login_as_it_stands(email, password, delivery, visitor)
-        except Refused:
-            verifying = await self._signups.resume_nowhere(email, password, visitor)
-            if verifying is not None:
-                await asyncio.sleep(max(0.0, started + self._signups.answer_seconds - time.monotonic()))
-                return replace(verifying, delivery=delivery)
-            await asyncio.sleep(max(0.0, started + self._settings.failure_seconds - time.monotonic()))
-            raise Problem("credentials_invalid") from None
-        except ClerkOut as error:
-            raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
+            outcome = await self._prove(email, claim, password, delivery, visitor)
+        except CredentialsInvalid:
+            nowhere = await self._signups.resume_nowhere(email, password, visitor)
+            if nowhere is None:
+                await _wait_until(started + self._settings.failure_seconds)
+                raise
+            outcome = replace(nowhere, delivery=delivery)
         if isinstance(outcome, Verifying):
-            await self._count("clerk", "unverified")
-            await asyncio.sleep(max(0.0, started + self._signups.answer_seconds - time.monotonic()))
+            await _wait_until(started + self._signups.answer_seconds)
         return outcome
 
-    async def _meant(
-        self, connection: Connection, account: Account | None, email: str, visitor: Visitor
-    ) -> dict[str, Limit]:
-        """What a login counts for, beside the address that it comes from."""
-        limit = self._settings.per_account
-        if account is not None and await self._devices.client_token(connection, visitor.device, account.id):
-            # who types somebody's address again and again does not shut its owner out there
-            return {f"account {account.id} on {visitor.device}": limit}
-        # by what was typed, too: whether there is an account must not change what is counted
-        typed = await queries.lower(connection, text=emails.normal(email))
-        return {f"email {typed}": limit} | ({f"account {account.id}": limit} if account else {})
+    async def send_code(
+        self, challenge_id: str, method: MethodName, to: str | None, visitor: Visitor
+    ) -> Method:
+        """Have the code of a second step sent; the method that it is for. Raises Refusal."""
+        await self._limits.spend({"code_by_address": visitor.network})
+        return await self._proof.send_code(challenge_id, LOGIN, method, to, visitor)
 
-    async def _login_as_it_stands(
-        self, email: str, password: str, delivery: Delivery, visitor: Visitor
-    ) -> Outcome:
-        for _ in range(ROUNDS):
+    async def finish(self, challenge_id: str, method: MethodName, code: str, visitor: Visitor) -> Outcome:
+        """Try the code of a second step. Raises Refusal."""
+        await self._limits.spend({"code_by_address": visitor.network})
+        attempt = await self._proof.attempt(challenge_id, LOGIN)
+        challenge = attempt.challenge
+        async with self._counting(challenge.system):
+            result = await self._proof.check_code(attempt, method, code, visitor)
             try:
-                return await self._login(email, password, delivery, visitor)
-            except _Changed:
-                continue
-        raise ClerkOut
+                return await self._go_on(result, challenge.system, challenge.delivery, visitor)
+            except Changed:
+                raise ChallengeExpired from None
 
-    async def prepare(self, challenge_id: str, method: Method, to: str | None, visitor: Visitor) -> Way:
-        """Have a code sent; the way it goes. Raises Problem."""
-        await self._spend("code", visitor.address)
-        async with self._database.connection() as connection:
-            challenge = await self._challenges.get(connection, challenge_id)
-        if challenge is None:
-            raise Problem("challenge_expired")
-        await self._spend_code(challenge)
-        way = challenge.way(method, to)
-        if way is None or way.clerk_id is None or challenge.sign_in_id is None:
-            raise Problem("request_invalid", f"No code can be sent by {method} for this login.")
-        try:
-            token = await self._clerk.prepare(
-                challenge.sign_in_id, way, client_token=challenge.client_token, address=visitor.address
-            )
-        except (Refused, SignInGone):
-            raise Problem("challenge_expired") from None
-        except ClerkOut as error:
-            raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
-        async with self._database.connection() as connection:
-            await self._challenges.keep_client_token(connection, challenge_id, token)
-        return way
+    async def _spend(self, claim: Claim, visitor: Visitor) -> None:
+        """By address before anything by account: who is over the one must not use up the other for its owner.
 
-    async def finish(self, challenge_id: str, method: Method, code: str, visitor: Visitor) -> Outcome:
-        """Try a code. Raises Problem."""
-        await self._spend("code", visitor.address)
-        async with self._database.connection() as connection:
-            challenge = await self._challenges.attempt(connection, challenge_id)
-            account = await accounts.by_id(connection, challenge.user_id) if challenge else None
-        if challenge is None or account is None:
-            raise Problem("challenge_expired")
-        await self._spend_code(challenge)
-        if challenge.way(method) is None:
-            raise Problem("request_invalid", f"This login cannot be finished by {method}.")
-        try:
-            if challenge.system == "clerk":
-                outcome = await self._finish_with_clerk(
-                    challenge_id, challenge, account, method, code, visitor
-                )
-                if isinstance(outcome, Verifying):
-                    await self._count("clerk", "unverified")
-                return outcome
-            return await self._finish_with_legacy(challenge_id, challenge, account, code, visitor)
-        except Refused as refused:
-            await self._count(challenge.system, refused.outcome)
-            raise Problem("code_invalid") from None
-        except ClerkOut as error:
-            await self._count(challenge.system, "unavailable")
-            if not error.asked:
-                await self._give_back(challenge_id)
-            raise Problem("authentication_unavailable", retry_after=error.retry_after) from None
-        except Problem as problem:
-            if problem.code == "too_many_attempts":  # Clerk did not look at the code
-                await self._give_back(challenge_id)
-            raise
-        except (_Changed, SignInGone):
-            raise Problem("challenge_expired") from None
+        By what was typed, too: whether there is an account must not change what is counted. On a device that the account is
+        known on, that device counts for itself: who types somebody's address again and again does not shut its owner out.
+        """
+        await self._limits.spend({"sign_in_by_address": visitor.network})
+        account_id = claim.account.id if claim.account is not None else None
+        if claim.client_token is not None:
+            await self._limits.spend({"login_by_device": f"{account_id} {visitor.device}"})
+        else:
+            await self._limits.spend({"login_by_email": claim.email, "login_by_account": account_id})
 
-    async def _give_back(self, challenge_id: str) -> None:
-        async with self._database.connection() as connection:
-            await self._challenges.give_back(connection, challenge_id)
-
-    def end_in_clerk(self, session: ClerkSession | None, address: Address | None) -> None:
-        """End a session in Clerk without waiting for it."""
-        if session is not None:
-            task = asyncio.create_task(self._clerk.end(session, address))
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
-
-    async def close(self) -> None:
-        """Wait for what is still being ended in Clerk."""
-        await asyncio.gather(*self._ending, return_exceptions=True)
-
-    async def _login(self, email: str, password: str, delivery: Delivery, visitor: Visitor) -> Outcome:
-        async with self._database.connection() as connection:
-            account = await accounts.by_email(connection, email)
-            client_token = None
-            if account is not None and account.clerk_id is not None:
-                client_token = await self._devices.client_token(connection, visitor.device, account.id)
-        path = _path(account)
-        try:
-            if account is None or account.disabled:
-                await self._match(None, password)
-                raise Refused("unknown" if account is None else "disabled")
-            if account.clerk_id is not None:
-                return await self._login_with_clerk(account, password, delivery, visitor, client_token)
-            if not await self._legacy_is_on():
-                await self._match(None, password)
-                raise Refused("legacy_off")
-            return await self._login_with_legacy(account, password, delivery, visitor)
-        except Refused as refused:
-            await self._count(path, refused.outcome)
-            raise
-        except ClerkOut:
-            await self._count(path, "unavailable")
-            raise
-        except Problem as problem:
-            await self._count(path, "limited" if problem.code == "too_many_attempts" else "unavailable")
-            raise
-
-    async def _login_with_clerk(
-        self,
-        account: Account,
-        password: str,
-        delivery: Delivery,
-        visitor: Visitor,
-        client_token: str | None,
+    async def _prove(
+        self, email: str, claim: Claim, password: str, delivery: Delivery, visitor: Visitor
     ) -> Outcome:
-        result = await self._clerk.sign_in(
-            account.email,
-            password,
-            client_token=client_token,
-            address=visitor.address,
-            again=lambda: self._spend("sign-in", visitor.address),
-        )
-        if isinstance(result, PasswordNeeded):
-            await self._count("clerk", "needs_new_password")
-            return NewPasswordNeeded()
-        if isinstance(result, SignedIn):
-            return await self._complete_with_clerk(account, result, delivery, visitor)
-        if result.kind == "client_trust" and not account.email_verified:
-            verifying = await self._signups.resume(account, None, visitor)  # it is a code by mail as well
-            if verifying is not None:
-                async with self._database.transaction() as connection:
-                    device = await self._devices.keep(
-                        connection, visitor.device, account.id, result.client_token
-                    )
-                return replace(verifying, delivery=delivery, device=device)
-        return await self._challenge_with_clerk(account, result, delivery, visitor)
+        """The proof and what comes of it, begun anew when the user changes under it."""
+        for _ in range(ROUNDS):
+            with suppress(Changed):
+                async with self._counting(claim.system):
+                    result = await self._proof.check_password(claim, password, visitor)
+                    return await self._go_on(result, claim.system, delivery, visitor)
+            claim = await self._proof.claim(email, visitor)
+        raise AuthenticationUnavailable
 
-    async def _challenge_with_clerk(
-        self, account: Account, step: StepNeeded, delivery: Delivery, visitor: Visitor
-    ) -> Challenged:
-        challenge = Challenge(
-            account.id, "clerk", step.kind, delivery, step.ways, step.sign_in_id, step.client_token
-        )
-        token, sent_to = step.client_token, None
-        if step.ways[0].clerk_id is not None:  # as Clerk's own pages do
-            token, sent_to = await self._send_at_once(challenge, step, visitor)
-            challenge = replace(challenge, client_token=token)
-        async with self._database.transaction() as connection:
-            challenge_id, expires_at = await self._challenges.open(connection, challenge)
-            device = await self._devices.keep(connection, visitor.device, account.id, token)
-        await self._count("clerk", "challenged")
-        return Challenged(challenge_id, expires_at, challenge, sent_to, device)
-
-    async def _send_at_once(
-        self, challenge: Challenge, step: StepNeeded, visitor: Visitor
-    ) -> tuple[str, str | None]:
-        """The client token, and where the code went; the login goes on if it could not be sent."""
-        try:
-            await self._spend_code(challenge)
-            async with asyncio.timeout(0.4):  # what the password's check leaves of two seconds
-                token = await self._clerk.prepare(
-                    step.sign_in_id, step.ways[0], client_token=step.client_token, address=visitor.address
-                )
-        except (Refused, SignInGone, ClerkOut, Problem, TimeoutError):
-            return step.client_token, None
-        return token or step.client_token, step.ways[0].to
-
-    async def _complete_with_clerk(
+    async def _go_on(
         self,
-        account: Account,
-        signed_in: SignedIn,
+        result: Proved | StepNeeded | NewPasswordNeeded,
+        system: SystemName,
         delivery: Delivery,
         visitor: Visitor,
-        challenge_id: str | None = None,
-    ) -> Complete | Verifying:
-        if signed_in.clerk_id != account.clerk_id:
-            _log.error("another user in clerk", user_id=str(account.id), clerk_id=signed_in.clerk_id)
-            self.end_in_clerk(signed_in.session, visitor.address)
-            raise Refused("different_user")
-        standing = Standing(account.id, account.clerk_id, None, second_factor_passed=True)
+    ) -> Outcome:
+        """What a proof leads to. Raises Changed, or Refusal."""
+        outcome: Outcome
+        match result:
+            case Proved():
+                outcome = await self._enter(result, delivery, visitor)
+            case StepNeeded():
+                outcome = await self._ask_for_step(result, delivery, visitor)
+            case NewPasswordNeeded():
+                outcome = result
+        await self._counts.add(system, _OUTCOMES[type(outcome)])
+        return outcome
+
+    async def _enter(self, proved: Proved, delivery: Delivery, visitor: Visitor) -> Complete | Verifying:
+        """A session, unless the address is to be verified first."""
+        account, behind = proved.account, proved.clerk_session
         try:
             verifying = None
-            if not account.email_verified:
-                verifying = await self._signups.resume(account, signed_in.session, visitor)
+            if behind is not None and not account.email_verified:
+                verifying = await self._signups.resume(account, behind, visitor)
             async with self._database.transaction() as connection:
-                if challenge_id is not None and not await self._challenges.use(connection, challenge_id):
-                    raise _Changed
+                device = await self._proof.settle(connection, proved, visitor)
                 if verifying is not None:
-                    device = await self._devices.keep(
-                        connection, visitor.device, account.id, signed_in.session.client_token
-                    )
                     return replace(verifying, delivery=delivery, device=device)
-                minted = await self._sessions.mint(
-                    connection,
-                    standing,
-                    address=visitor.address,
-                    user_agent=visitor.user_agent,
-                    clerk=signed_in.session,
-                )
+                minted = await self._sessions.mint(connection, account, visitor, behind)
                 if minted is None:
-                    raise _Changed
-                device = await self._devices.keep(
-                    connection, visitor.device, account.id, signed_in.session.client_token
-                )
+                    raise Changed
         except BaseException:
-            self.end_in_clerk(signed_in.session, visitor.address)
+            self._clerk_sessions.end(behind, visitor)
             raise
-        await self._count("clerk", "success")
         return Complete(minted, delivery, device)
 
-    async def _finish_with_clerk(
-        self,
-        challenge_id: str,
-        challenge: Challenge,
-        account: Account,
-        method: Method,
-        code: str,
-        visitor: Visitor,
-    ) -> Outcome:
-        if challenge.sign_in_id is None or account.clerk_id is None or account.disabled:
-            raise _Changed
-        result = await self._clerk.attempt(
-            challenge.sign_in_id, method, code, client_token=challenge.client_token, address=visitor.address
-        )
-        if isinstance(result, PasswordNeeded):
-            return NewPasswordNeeded()
-        return await self._complete_with_clerk(account, result, challenge.delivery, visitor, challenge_id)
+    async def _ask_for_step(
+        self, step: StepNeeded, delivery: Delivery, visitor: Visitor
+    ) -> Challenged | Verifying:
+        """A challenge, unless the code that Clerk wants by mail is the one that verifies the address."""
+        if step.kind == "client_trust" and not step.account.email_verified:
+            verifying = await self._signups.resume(step.account, None, visitor)
+            if verifying is not None:
+                device = await self._proof.know_device(step, visitor)
+                return replace(verifying, delivery=delivery, device=device)
+        return await self._proof.open(step, LOGIN, delivery, visitor)
 
-    async def _login_with_legacy(
-        self, account: Account, password: str, delivery: Delivery, visitor: Visitor
-    ) -> Outcome:
-        if not await self._match(account.digest, password):
-            raise Refused("wrong_password")
-        if account.second_factor:
-            challenge = Challenge(
-                account.id,
-                "legacy",
-                "second_factor",
-                delivery,
-                (Way("totp"),),
-                digest_hash=account.digest_hash,
-            )
-            async with self._database.connection() as connection:
-                challenge_id, expires_at = await self._challenges.open(connection, challenge)
-            await self._count("legacy", "challenged")
-            return Challenged(challenge_id, expires_at, challenge, None)
-        standing = Standing(account.id, None, account.digest_hash, second_factor_passed=False)
-        async with self._database.connection() as connection:
-            minted = await self._sessions.mint(
-                connection, standing, address=visitor.address, user_agent=visitor.user_agent
-            )
-        if minted is None:
-            raise _Changed
-        await self._count("legacy", "success")
-        return Complete(minted, delivery)
-
-    async def _finish_with_legacy(
-        self, challenge_id: str, challenge: Challenge, account: Account, code: str, visitor: Visitor
-    ) -> Complete:
-        if self._legacy is None or account.clerk_id is not None:
-            raise _Changed  # the user is in Clerk by now: only Clerk may let anybody in
-        if not await self._legacy_is_on():
-            raise _Changed
-        standing = Standing(account.id, None, challenge.digest_hash, second_factor_passed=True)
-        async with self._database.transaction() as connection:
-            await queries.lock_totp(connection, user_id=str(account.id))
-            last = await queries.last_totp_step(connection, user_id=str(account.id))
-            step = self._legacy.totp_step(account, code, after=last)
-            if step is None:
-                raise Refused("wrong_code")
-            if not await self._challenges.use(connection, challenge_id, step):
-                raise _Changed
-            minted = await self._sessions.mint(
-                connection, standing, address=visitor.address, user_agent=visitor.user_agent
-            )
-            if minted is None:
-                raise _Changed
-        await self._count("legacy", "success")
-        return Complete(minted, challenge.delivery)
-
-    async def _legacy_is_on(self) -> bool:
-        async with self._database.connection() as connection:
-            switch = await queries.switch(connection, name="legacy_login")
-        return bool(switch == "on")
-
-    async def _match(self, digest: str | None, password: str) -> bool:
-        return self._legacy is not None and await self._legacy.password_matches(digest, password)
-
-    async def _spend(self, what: str, address: Address | None) -> None:
-        """By address before anything by account: who is over the one must not use up the other for its owner."""
-        await self._limits.spend(by_address(what, address, self._settings.per_address))
-
-    async def _spend_code(self, challenge: Challenge) -> None:
+    @asynccontextmanager
+    async def _counting(self, system: SystemName) -> AsyncIterator[None]:
+        """Count what is refused."""
         try:
-            await self._limits.spend({f"codes {challenge.user_id}": self._settings.codes_per_user})
-        except Problem:
-            await self._count(challenge.system, "limited")
+            yield
+        except Refusal as refusal:
+            if refusal.outcome is not None:
+                await self._counts.add(system, refusal.outcome)
             raise
 
-    async def _count(self, path: str, outcome: str) -> None:
-        self._metrics.logins.labels(path, outcome).inc()
-        try:
-            async with self._database.connection() as connection:
-                await queries.count_login(connection, path=path, outcome=outcome)
-        except ToolkitError as error:  # what was decided stands
-            _log.warning("a login was not counted", path=path, outcome=outcome, error=str(error))
+
+_OUTCOMES: dict[type[Outcome], str] = {
+    Complete: "success",
+    Challenged: "challenged",
+    NewPasswordNeeded: "needs_new_password",
+    Verifying: "unverified",
+}
+"""What is counted for what a login came to."""
 
 
-def _path(account: Account | None) -> Path:
-    """The system that a login goes to."""
-    return "clerk" if account is not None and account.clerk_id is not None else "legacy"
+async def _wait_until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.monotonic()))

@@ -4,8 +4,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from bff.addresses import Address
-from bff.sessions import ClerkSession
+from bff.sessions.service import ClerkSession
+from bff.visitor import Visitor
 from toolkit.clerk import (
     BackendClient,
     CircuitBreaker,
@@ -87,33 +87,31 @@ class ClerkSignup:
             with suppress(ResourceNotFound):
                 await self._backend.delete_user(clerk_id)
 
-    async def sign_in(self, clerk_id: str, address: Address | None) -> ClerkSession:
+    async def sign_in(self, clerk_id: str, visitor: Visitor) -> ClerkSession:
         """Sign the user in without the password."""
         async with self._breaker.call():
             token = await self._backend.create_sign_in_token(clerk_id, expires_in_seconds=TICKET_SECONDS)
-        device = self._device(None, address)
+        device = self._device(None, visitor)
         sign_in = await device.create_sign_in_with_ticket(token.token or "")
         if sign_in.session is None or sign_in.user_id != clerk_id or device.client_token is None:
             raise ClerkAnswerUnexpected(f"A new user's sign-in is {sign_in.status}, and not complete.")
         return ClerkSession(sign_in.session.id, device.client_token)
 
-    async def send_code(self, clerk_id: str, email: str, address: Address | None) -> CodeSent:
+    async def send_code(self, clerk_id: str, email: str, visitor: Visitor) -> CodeSent:
         """Sign the user in, and have Clerk send a code to the email address."""
-        session = await self.sign_in(clerk_id, address)
-        device = self._device(session.client_token, address)
+        session = await self.sign_in(clerk_id, visitor)
+        device = self._device(session.client_token, visitor)
         email_address_id = _own(await device.me(session.id), email).id
         await device.prepare_email_address(session.id, email_address_id)
         return CodeSent(email_address_id, _renewed(session, device))
 
-    async def email_address_id(self, session: ClerkSession, email: str, address: Address | None) -> str:
+    async def email_address_id(self, session: ClerkSession, email: str, visitor: Visitor) -> str:
         """Clerk's id of the address that somebody signed up with."""
-        return _own(await self._device(session.client_token, address).me(session.id), email).id
+        return _own(await self._device(session.client_token, visitor).me(session.id), email).id
 
-    async def check_proof(
-        self, session: ClerkSession, email: str, address: Address | None, *, tried: bool
-    ) -> bool:
+    async def check_proof(self, session: ClerkSession, email: str, visitor: Visitor, *, tried: bool) -> bool:
         """Whether the address that somebody signed up with is proven, by a code that was `tried` here. Raises NotAsMade."""
-        user = await self._device(session.client_token, address).me(session.id)
+        user = await self._device(session.client_token, visitor).me(session.id)
         verification = _own(user, email).verification
         if verification is None or verification.status != "verified":
             return False
@@ -121,24 +119,24 @@ class ClerkSignup:
             raise NotAsMade
         return True
 
-    async def probe(self, address: Address | None) -> None:
+    async def probe(self, visitor: Visitor) -> None:
         """Ask Clerk for something, for a signup that leads nowhere: it fails when others fail."""
-        await self._device(None, address).get_client()
+        await self._device(None, visitor).get_client()
 
-    async def resend(self, sent: CodeSent, address: Address | None) -> CodeSent:
+    async def resend(self, sent: CodeSent, visitor: Visitor) -> CodeSent:
         """Have Clerk send another code. Raises ClientInvalid when the session is over."""
-        device = self._device(sent.session.client_token, address)
+        device = self._device(sent.session.client_token, visitor)
         await device.prepare_email_address(sent.session.id, sent.email_address_id)
         return CodeSent(sent.email_address_id, _renewed(sent.session, device))
 
     async def verify(
-        self, sent: CodeSent, code: str, email: str, address: Address | None, *, again: bool
+        self, sent: CodeSent, code: str, email: str, visitor: Visitor, *, again: bool
     ) -> ClerkSession:
         """Try a code; `again` when it was tried before and the answer lost.
 
         Raises IncorrectCode, VerificationFailed, NotAsMade, or ClientInvalid when the session is over.
         """
-        device = self._device(sent.session.client_token, address)
+        device = self._device(sent.session.client_token, visitor)
         failed = None
         try:
             await device.verify_email_address(sent.session.id, sent.email_address_id, code)
@@ -146,15 +144,15 @@ class ClerkSignup:
             failed = error
         session = _renewed(sent.session, device)
         try:
-            proven = await self.check_proof(session, email, address, tried=failed is None or again)
+            proven = await self.check_proof(session, email, visitor, tried=failed is None or again)
         except ClientInvalid as error:  # over just now: the answer counts as lost
             raise ClerkAnswerUnexpected("The session ended before the proof was seen.") from error
         if failed is not None and not proven:
             raise failed
         return session
 
-    def _device(self, client_token: str | None, address: Address | None) -> Device:
-        return self._frontend.device(client_token, address=None if address is None else str(address))
+    def _device(self, client_token: str | None, visitor: Visitor) -> Device:
+        return self._frontend.device(client_token, address=visitor.address_text)
 
 
 def _own(user: FrontendUser, email: str) -> FrontendEmailAddress:

@@ -1,37 +1,32 @@
 """Signing up, over HTTP."""
 
 from dataclasses import dataclass
-from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import EmailStr, Field, StringConstraints
+from pydantic import Field
 
-from bff.api import Body, Endpoint, read
-from bff.challenges import Delivery
-from bff.login.routes import Code, Secret
-from bff.outcomes import Responder
-from bff.problems import Problem
+from bff import refusals
+from bff.http.api import Body, Endpoint, no_content, read
+from bff.http.edge import Edge
+from bff.http.fields import Code, Email, InviteCode, Name, Secret
+from bff.refusals import SignupEnded
+from bff.sessions.answers import CompleteView, hand_over
+from bff.sessions.service import Complete, Delivery
+from bff.signup.answers import VerificationView, ask_for_verification
 from bff.signup.clerk import Person
 from bff.signup.service import SignupService
-from bff.views import CompleteView, VerificationView
-
-Email = Annotated[EmailStr, StringConstraints(max_length=320)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00]*$")]
 
 
 class SignupBody(Body):
     """Somebody who signs up."""
 
-    invite: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)] = Field(
-        repr=False
-    )
+    invite: InviteCode = Field(repr=False)
     email: Email
     password: Secret = Field(repr=False)
     first_name: Name | None = None
     last_name: Name | None = None
     delivery: Delivery = "cookie"
-    """How the session is to be handed over: as a cookie, or as a token in the answer."""
 
 
 class VerifyBody(Body):
@@ -46,11 +41,10 @@ class SignupRoutes:
     """Endpoints of the signup."""
 
     service: SignupService
-    responder: Responder
+    edge: Edge
 
     def endpoints(self) -> list[Endpoint]:
-        """What there is."""
-        refusals = ("too_many_attempts", "authentication_unavailable", "origin_mismatch")
+        always = (refusals.TooManyAttempts, refusals.AuthenticationUnavailable)
         return [
             Endpoint(
                 "POST",
@@ -59,7 +53,7 @@ class SignupRoutes:
                 "Sign up with an invite",
                 {201: CompleteView | VerificationView},
                 SignupBody,
-                ("fields_invalid", "email_taken", "signup_ended", "media_type_unsupported", *refusals),
+                (refusals.FieldsInvalid, refusals.EmailTaken, SignupEnded, *always),
             ),
             Endpoint(
                 "POST",
@@ -68,7 +62,7 @@ class SignupRoutes:
                 "Finish a signup with the code that was sent",
                 {200: CompleteView},
                 VerifyBody,
-                ("code_invalid", "signup_ended", "media_type_unsupported", *refusals),
+                (refusals.CodeInvalid, SignupEnded, *always),
             ),
             Endpoint(
                 "POST",
@@ -77,7 +71,7 @@ class SignupRoutes:
                 "Have another code sent",
                 {200: VerificationView},
                 None,
-                ("signup_ended", *refusals),
+                (SignupEnded, *always),
             ),
             Endpoint(
                 "DELETE",
@@ -85,7 +79,7 @@ class SignupRoutes:
                 self.abandon,
                 "Undo a signup whose address is not verified yet",
                 {204: None},
-                problems=("signup_ended", "authentication_unavailable", "origin_mismatch"),
+                refusals=(SignupEnded, refusals.AuthenticationUnavailable),
             ),
         ]
 
@@ -93,30 +87,31 @@ class SignupRoutes:
         """POST /auth/signup."""
         body = await read(request, SignupBody)
         person = Person(body.email, body.password, body.first_name or None, body.last_name or None)
-        visitor = self.responder.visitor(request)
+        visitor = self.edge.visitor(request)
         outcome = await self.service.sign_up(body.invite, person, body.delivery, visitor)
-        return self.responder.respond(outcome, 201)
+        if isinstance(outcome, Complete):
+            return hand_over(self.edge, outcome, 201)
+        return ask_for_verification(self.edge, outcome, 201)
 
     async def verify(self, request: web.Request) -> web.StreamResponse:
         """POST /auth/signup/{signup_id}/verify."""
         body = await read(request, VerifyBody)
-        visitor = self.responder.visitor(request, body.device)
-        return self.responder.respond(await self.service.verify(_id(request), body.code, visitor))
+        visitor = self.edge.visitor(request, body.device)
+        return hand_over(self.edge, await self.service.verify(_id(request), body.code, visitor))
 
     async def resend(self, request: web.Request) -> web.StreamResponse:
         """POST /auth/signup/{signup_id}/resend."""
-        return self.responder.respond(
-            await self.service.resend(_id(request), self.responder.visitor(request))
-        )
+        verifying = await self.service.resend(_id(request), self.edge.visitor(request))
+        return ask_for_verification(self.edge, verifying)
 
     async def abandon(self, request: web.Request) -> web.StreamResponse:
         """DELETE /auth/signup/{signup_id}."""
         await self.service.abandon(_id(request))
-        return web.Response(status=204)
+        return no_content()
 
 
 def _id(request: web.Request) -> UUID:
     try:
         return UUID(request.match_info["signup_id"])
     except ValueError:
-        raise Problem("signup_ended") from None
+        raise SignupEnded from None

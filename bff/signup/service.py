@@ -21,45 +21,42 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from bff import emails
-from bff.challenges import Delivery
+from bff import accounts, emails
+from bff.accounts import Account
+from bff.clerk_errors import RETRY_AFTER, signup_refusal
 from bff.database import Database
 from bff.devices import Devices
-from bff.limits import Limits, by_address
-from bff.login.account import Account
-from bff.login.clerk import RETRY_AFTER, Refused
+from bff.limits import Limits
 from bff.mail import Mailer, masked
-from bff.outcomes import Complete, Verifying, Visitor
-from bff.problems import FieldError, Problem
-from bff.sessions import ClerkSession, Minted, Sessions, Standing
+from bff.refusals import (
+    AuthenticationUnavailable,
+    CodeInvalid,
+    CredentialsInvalid,
+    FieldError,
+    FieldsInvalid,
+    Refusal,
+    SignupEnded,
+    TooManyAttempts,
+)
+from bff.sessions.service import ClerkSession, Complete, Delivery, Minted, Sessions
 from bff.signup.clerk import ClerkSignup, CodeSent, EmailTaken, NotAsMade, Person
-from bff.tokens import ClientTokenCipher, Sealed, hash_token
+from bff.signup.outcomes import Verifying
+from bff.tokens import Cipher, Sealed, hash_token
+from bff.visitor import Visitor
 from toolkit.clerk import (
     ClerkApiError,
     ClerkError,
     ClerkRateLimited,
-    ClerkUnavailable,
     ClientInvalid,
     IncorrectCode,
-    ParameterInvalid,
-    PasswordRejected,
-    SignUpNotAllowed,
     VerificationFailed,
 )
 from toolkit.database import queries
 from toolkit.playbook.bff import LoginSettings, SignupSettings
-from toolkit.playbook.limits import Limit
 from toolkit.sweep.signups import Signups, SignupUser
 
 T = TypeVar("T")
 
-_FIELDS = {
-    "email_address": "email",
-    "password": "password",
-    "first_name": "first_name",
-    "last_name": "last_name",
-}
-"""Clerk's names of what is typed in."""
 RESUME_SECONDS = 0.4
 """What a login's password check leaves of two seconds."""
 _log = structlog.get_logger("bff")
@@ -69,7 +66,7 @@ class LegacySignup(Protocol):
     """Signing up as AX does; `bff.legacy` has it as long as there is one."""
 
     async def sign_up(self, invite: str, person: Person, visitor: Visitor) -> Minted:
-        """Make a user and a session. Raises Problem."""
+        """Make a user and a session. Raises Refusal."""
         ...
 
 
@@ -95,7 +92,7 @@ class SignupService:
         sessions: Sessions,
         devices: Devices,
         limits: Limits,
-        cipher: ClientTokenCipher,
+        cipher: Cipher,
         clerk: ClerkSignup | None,
         signups: Signups | None,
         legacy: LegacySignup | None,
@@ -115,7 +112,6 @@ class SignupService:
         self._legacy = legacy
         self._mailer = mailer
         self._settings = settings
-        self._code = Limit(attempts=1, seconds=settings.resend_seconds)
         self._login = login
         self._public_url = public_url
 
@@ -127,17 +123,17 @@ class SignupService:
     async def sign_up(
         self, invite: str, person: Person, delivery: Delivery, visitor: Visitor
     ) -> Complete | Verifying:
-        """Begin a signup (with the switch on `legacy`: do all of it). Raises Problem."""
+        """Begin a signup (with the switch on `legacy`: do all of it). Raises Refusal."""
         started = time.monotonic()
         await self._limits.spend(  # Clerk counts it as a sign-in
-            by_address("signup", visitor.address, self._settings.per_address) | self._sign_in(visitor)
+            {"signup_by_address": visitor.network, "sign_in_by_address": visitor.network}
         )
         async with self._database.connection() as connection:
             switch = await queries.switch(connection, name="signup")
         if switch == "legacy" and self._legacy is not None:
             return Complete(await self._legacy.sign_up(invite, person, visitor), delivery)
         if self._clerk is None or self._signups is None:
-            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         person = replace(person, email=person.email.lower())  # Clerk's addresses have no case
         if person.password.lower() == person.email:
             raise invalid("password", "matches_email", "The password must not be the email address.")
@@ -147,52 +143,49 @@ class SignupService:
             await asyncio.sleep(max(0.0, started + self._settings.answer_seconds - time.monotonic()))
 
     async def verify(self, signup_id: UUID, code: str, visitor: Visitor) -> Complete:
-        """Try the code of a signup. Raises Problem."""
+        """Try the code of a signup. Raises Refusal."""
         started = time.monotonic()
-        await self._limits.spend(by_address("signup code", visitor.address, self._settings.codes_per_address))
-        await self._limits.spend({f"signup codes {signup_id}": self._settings.codes_per_signup})
+        await self._limits.spend({"signup_code_by_address": visitor.network})
+        await self._limits.spend({"signup_code_by_signup": signup_id})
         signup = await self._waiting(signup_id)
         try:
             if self._clerk is None:
-                raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+                raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
             if signup.sent is None or signup.clerk_id is None:
-                await _clerk_says(self._clerk.probe(visitor.address))
-                raise Problem("code_invalid")
+                await _clerk_says(self._clerk.probe(visitor))
+                raise CodeInvalid
             session = await self._try_code(self._clerk, signup, signup.sent, signup.clerk_id, code, visitor)
-        except Problem as problem:
-            if problem.code == "code_invalid":
-                await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
+        except CodeInvalid:
+            await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
             raise
         return await self._complete(signup_id, signup, session, visitor)
 
     async def resend(self, signup_id: UUID, visitor: Visitor) -> Verifying:
-        """Have another code sent. Raises Problem."""
+        """Have another code sent. Raises Refusal."""
         started = time.monotonic()
-        await self._limits.spend(
-            by_address("signup resend", visitor.address, self._settings.resends_per_address)
-        )
+        await self._limits.spend({"signup_send_by_address": visitor.network})
         signup = await self._waiting(signup_id)
         await self._spend_resend(signup_id)
         if self._clerk is None:
-            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         if signup.sent is None or signup.clerk_id is None:
-            await _clerk_says(self._clerk.probe(visitor.address))
+            await _clerk_says(self._clerk.probe(visitor))
             self._tell_owner(signup.email)
         elif not await self._keep(
             signup_id, await self._resend(self._clerk, signup, signup.sent, signup.clerk_id, visitor)
         ):
-            raise Problem("signup_ended")
+            raise SignupEnded
         await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
         return self._verifying(signup_id, signup.email)
 
     async def abandon(self, signup_id: UUID) -> None:
-        """Undo a signup that waits for its code, for whoever began it. Raises Problem."""
+        """Undo a signup that waits for its code, for whoever began it. Raises Refusal."""
         started = time.monotonic()
         if self._signups is None:
-            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         await self._waiting(signup_id)
         if not await self._signups.undo(signup_id, "abandoned", certain=True):
-            raise Problem("signup_ended")
+            raise SignupEnded
         await asyncio.sleep(max(0.0, started + self._login.failure_seconds - time.monotonic()))
 
     async def resume(
@@ -201,7 +194,7 @@ class SignupService:
         """For somebody whose password Clerk took: the signup that is to be verified first, with a new code sent.
 
         `session` is what Clerk made of the password; None when it wants a code by mail first, which this is. Returns
-        None for nobody. Raises Refused and Problem.
+        None for nobody. Raises Refusal.
         """
         async with self._database.connection() as connection:
             record = await queries.signup_of_user(
@@ -210,14 +203,14 @@ class SignupService:
         if record is None:
             return None
         if record["over"]:
-            raise Refused("signup_over")
+            raise CredentialsInvalid("signup_over")
         if self._clerk is None:
-            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         await self._spend_login(record["email"])
         kept = self._sent(record) if record["email_address_id"] is not None else None
         session = session or (kept.session if kept else None)
         if session is None:
-            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         if record["code_in_doubt"] and await self._is_proven(
             self._clerk, record, session, account.email, visitor
         ):
@@ -226,25 +219,25 @@ class SignupService:
             async with asyncio.timeout(RESUME_SECONDS):
                 if kept is None:  # the signup broke off before its code was sent
                     kept = CodeSent(
-                        await self._clerk.email_address_id(session, account.email, visitor.address), session
+                        await self._clerk.email_address_id(session, account.email, visitor), session
                     )
                 await self._spend_resend(record["id"])
-                kept = await self._clerk.resend(replace(kept, session=session), visitor.address)
+                kept = await self._clerk.resend(replace(kept, session=session), visitor)
         except VerificationFailed:
             if await self._is_proven(self._clerk, record, session, account.email, visitor):
                 return None
-        except (Problem, TimeoutError, ClerkError):
+        except (Refusal, TimeoutError, ClerkError):
             pass  # one was sent lately, or can be asked for on the next screen
         if kept is None:
-            raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         if not await self._keep(record["id"], kept):
-            raise Refused("signup_over")
+            raise CredentialsInvalid("signup_over")
         return self._verifying(record["id"], account.email)
 
     async def resume_nowhere(self, email: str, password: str, visitor: Visitor) -> Verifying | None:
         """For somebody who was refused: what `resume` would say to whoever began a signup that leads nowhere.
 
-        Else a login with its password would tell that the address was taken. None for nobody. Raises Problem.
+        Else a login with its password would tell that the address was taken. None for nobody. Raises Refusal.
         """
         async with self._database.connection() as connection:
             waiting = [
@@ -255,7 +248,7 @@ class SignupService:
             return None
         try:
             await self._spend_login(waiting[0]["email"])
-        except Refused:
+        except CredentialsInvalid:
             return None
         decoys = [record for record in waiting if record["state"] == "decoy" and record["password_hash"]]
         hashed = {
@@ -266,9 +259,9 @@ class SignupService:
             if not secrets.compare_digest(hashed[decoy["email"]], decoy["password_hash"]):
                 continue
             if self._clerk is None:
-                raise Problem("authentication_unavailable", retry_after=RETRY_AFTER)
-            await _clerk_says(self._clerk.probe(visitor.address))
-            with suppress(Problem):  # one was sent lately
+                raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
+            await _clerk_says(self._clerk.probe(visitor))
+            with suppress(TooManyAttempts):  # one was sent lately
                 await self._spend_resend(decoy["id"])
                 self._tell_owner(decoy["email"])
             async with self._database.transaction() as connection:
@@ -284,17 +277,15 @@ class SignupService:
         email: str,
         visitor: Visitor,
     ) -> bool:
-        """Whether the code was right whose answer was lost; then it is noted. Raises Refused."""
+        """Whether the code was right whose answer was lost; then it is noted. Raises CredentialsInvalid."""
         try:
             async with asyncio.timeout(RESUME_SECONDS):
-                proven = await clerk.check_proof(
-                    session, email, visitor.address, tried=record["code_in_doubt"]
-                )
+                proven = await clerk.check_proof(session, email, visitor, tried=record["code_in_doubt"])
         except (TimeoutError, ClerkError):
             return False
         except NotAsMade:
             await self._undo_not_as_made(record["id"])
-            raise Refused("signup_over") from None
+            raise CredentialsInvalid("signup_over") from None
         if proven:
             async with self._database.connection() as connection:
                 await queries.verify_signup(connection, signup_id=record["id"])
@@ -327,9 +318,9 @@ class SignupService:
             await self._go_through(clerk, signups, saga, person, visitor, taken=taken)
         except ClerkError as error:
             await signups.undo(saga_id, _reason(error), certain=not error.maybe_applied)
-            raise _problem(error) from None
-        except Problem as problem:
-            await signups.undo(saga_id, problem.code, certain=True)
+            raise signup_refusal(error) from None
+        except Refusal as refusal:
+            await signups.undo(saga_id, type(refusal).__name__, certain=True)
             raise
         except Exception as error:
             await signups.undo(saga_id, type(error).__name__, certain=False)
@@ -358,7 +349,7 @@ class SignupService:
             return
         try:
             is_free = await self._create_row(saga_id, user.id, person)
-        except Problem:  # a sweep was quicker, and knows nothing of the user
+        except Refusal:  # a sweep was quicker, and knows nothing of the user
             await signups.withdraw_late(saga_id, SignupUser(user_id, user.id))
             raise
         if not is_free:
@@ -366,11 +357,11 @@ class SignupService:
             await self._decoy(saga_id, person)
             return
         await self._spend_mail(saga_id, person)
-        if not await self._keep(saga_id, await clerk.send_code(user.id, person.email, visitor.address)):
-            raise Problem("signup_ended")
+        if not await self._keep(saga_id, await clerk.send_code(user.id, person.email, visitor)):
+            raise SignupEnded
 
     async def _create_row(self, saga_id: UUID, clerk_id: str, person: Person) -> bool:
-        """False when somebody was quicker and has the address in AX. Raises Problem when the signup was undone."""
+        """False when somebody was quicker and has the address in AX. Raises Refusal when the signup was undone."""
         async with self._database.connection() as connection:
             try:
                 going_on = await queries.create_row(
@@ -383,7 +374,7 @@ class SignupService:
             except asyncpg.UniqueViolationError:
                 return False
         if not going_on:
-            raise Problem("signup_ended")
+            raise SignupEnded
         return True
 
     async def _lead_nowhere(
@@ -393,7 +384,7 @@ class SignupService:
         domain = person.email.rpartition("@")[2]
         stand_in = replace(person, email=f"{secrets.token_hex(12)}@{domain}")
         user = await clerk.create(stand_in, saga["id"], saga["user_id"])
-        await clerk.sign_in(user.id, visitor.address)
+        await clerk.sign_in(user.id, visitor)
         await clerk.remove(user.id)
         await self._decoy(saga["id"], person)
 
@@ -402,7 +393,7 @@ class SignupService:
         password_hash = await asyncio.to_thread(_hash, person.password, person.email)
         async with self._database.connection() as connection:
             if not await queries.become_decoy(connection, signup_id=saga_id, password_hash=password_hash):
-                raise Problem("signup_ended")
+                raise SignupEnded
         self._tell_owner(person.email)
 
     async def _keep(self, saga_id: UUID, sent: CodeSent) -> bool:
@@ -414,17 +405,17 @@ class SignupService:
                 signup_id=saga_id,
                 email_address_id=sent.email_address_id,
                 clerk_session_id=sent.session.id,
-                cipher=sealed.cipher,
-                nonce=sealed.nonce,
+                token_cipher=sealed.cipher,
+                token_nonce=sealed.nonce,
             )
         return bool(kept)
 
     async def _waiting(self, signup_id: UUID) -> Waiting:
-        """The signup, if it waits for a code. Raises Problem (signup_ended)."""
+        """The signup, if it waits for a code. Raises Refusal (signup_ended)."""
         async with self._database.connection() as connection:
             record = await queries.signup(connection, signup_id=signup_id, unverified=self._unverified)
         if record is None:
-            raise Problem("signup_ended")
+            raise SignupEnded
         return Waiting(
             record["id"],
             record["user_id"],
@@ -435,7 +426,7 @@ class SignupService:
         )
 
     def _sent(self, record: Mapping[str, Any]) -> CodeSent:
-        token = self._cipher.open(Sealed(record["cipher"], record["nonce"]))
+        token = self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"]))
         return CodeSent(record["email_address_id"], ClerkSession(record["clerk_session_id"], token or ""))
 
     async def _try_code(
@@ -451,26 +442,24 @@ class SignupService:
         async with self._database.connection() as connection:
             tried = await queries.try_code(connection, signup_id=signup.id, code_hash=code_hash)
         if tried is None:
-            raise Problem("signup_ended")
+            raise SignupEnded
         session, again = sent.session, tried["again"]
         try:
             with suppress(_SessionOver):
                 return await _clerk_says(
-                    clerk.verify(
-                        replace(sent, session=session), code, signup.email, visitor.address, again=again
-                    )
+                    clerk.verify(replace(sent, session=session), code, signup.email, visitor, again=again)
                 )
             # another login ended it; the code is the address's
-            await self._limits.spend(self._sign_in(visitor))
-            session = await _clerk_says(clerk.sign_in(clerk_id, visitor.address))
+            await self._limits.spend({"sign_in_by_address": visitor.network})
+            session = await _clerk_says(clerk.sign_in(clerk_id, visitor))
             return await _clerk_says(
-                clerk.verify(replace(sent, session=session), code, signup.email, visitor.address, again=again)
+                clerk.verify(replace(sent, session=session), code, signup.email, visitor, again=again)
             )
         except NotAsMade:
             await self._undo_not_as_made(signup.id)
-            raise Problem("signup_ended") from None
-        except Problem as problem:
-            if problem.code == "code_invalid" or (problem.code == "too_many_attempts" and not again):
+            raise SignupEnded from None
+        except (CodeInvalid, TooManyAttempts) as refusal:
+            if isinstance(refusal, CodeInvalid) or not again:
                 async with self._database.connection() as connection:
                     await queries.code_was_wrong(connection, signup_id=signup.id, code_hash=code_hash)
             raise
@@ -480,65 +469,53 @@ class SignupService:
     ) -> CodeSent:
         try:
             with suppress(_SessionOver):
-                return await _clerk_says(clerk.resend(sent, visitor.address))
-            await self._limits.spend(self._sign_in(visitor))
-            return await _clerk_says(clerk.send_code(clerk_id, signup.email, visitor.address))
-        except Problem as problem:
-            if problem.code == "code_invalid":  # the address is verified already
-                raise Problem("signup_ended") from None
-            raise
+                return await _clerk_says(clerk.resend(sent, visitor))
+            await self._limits.spend({"sign_in_by_address": visitor.network})
+            return await _clerk_says(clerk.send_code(clerk_id, signup.email, visitor))
+        except CodeInvalid:  # the address is verified already
+            raise SignupEnded from None
 
     async def _complete(
         self, signup_id: UUID, signup: Waiting, session: ClerkSession, visitor: Visitor
     ) -> Complete:
-        standing = Standing(UUID(signup.user_id), signup.clerk_id, None, second_factor_passed=True)
         async with self._database.transaction() as connection:
             if not await queries.verify_signup(connection, signup_id=signup_id):
-                raise Problem("signup_ended")
-            minted = await self._sessions.mint(
-                connection,
-                standing,
-                address=visitor.address,
-                user_agent=visitor.user_agent,
-                clerk=session,
-            )
+                raise SignupEnded
+            account = await accounts.by_id(connection, UUID(signup.user_id))
+            if account is None:
+                raise SignupEnded
+            minted = await self._sessions.mint(connection, account, visitor, session)
             if minted is None:
-                raise Problem("signup_ended")
-            device = await self._devices.keep(
-                connection, visitor.device, standing.user_id, session.client_token
-            )
+                raise SignupEnded
+            device = await self._devices.keep(connection, visitor.device, account.id, session.client_token)
         return Complete(minted, signup.delivery, device)
 
     async def _spend_resend(self, signup_id: UUID) -> None:
         """The pause first: who presses the button too early must not use up the few that there are."""
         await self._pause(signup_id)
-        await self._limits.spend({f"signup resends {signup_id}": self._settings.resends_per_signup})
+        await self._limits.spend({"signup_send_by_signup": signup_id})
 
     async def _pause(self, signup_id: UUID) -> None:
-        await self._limits.spend({f"signup resend {signup_id}": self._code})
+        await self._limits.spend({"signup_pause_by_signup": signup_id})
 
     async def _spend_mail(self, saga_id: UUID, person: Person) -> None:
         """Once it is sure that there is a mail: who is refused before must not use up what the address's owner may do."""
-        await self._limits.spend({f"signup email {person.email}": self._settings.per_email})
+        await self._limits.spend({"signup_by_email": person.email})
         await self._pause(saga_id)
 
     async def _spend_login(self, email: str) -> None:
-        """Before Clerk locks the user of a signup, and none of a decoy, neither is led anywhere. Raises Refused."""
+        """Before Clerk locks the user of a signup, and none of a decoy, neither is led anywhere. Raises CredentialsInvalid."""
         try:
-            await self._limits.spend({f"signup logins {email}": self._settings.logins_per_email})
-        except Problem:
-            raise Refused("limited") from None
-
-    def _sign_in(self, visitor: Visitor) -> dict[str, Limit]:
-        """What Clerk counts as one, too."""
-        return by_address("sign-in", visitor.address, self._login.per_address)
+            await self._limits.spend({"signup_login_by_email": email})
+        except TooManyAttempts:
+            raise CredentialsInvalid("limited") from None
 
     @property
     def _unverified(self) -> timedelta:
         return timedelta(hours=self._settings.unverified_hours)
 
     def _verifying(self, signup_id: UUID, email: str) -> Verifying:
-        return Verifying(signup_id, masked(email), round(self._settings.resend_seconds))
+        return Verifying(signup_id, masked(email), round(self._limits["signup_pause_by_signup"].seconds))
 
     def _tell_owner(self, email: str) -> None:
         where = f" at {self._public_url}" if self._public_url else ""
@@ -556,34 +533,15 @@ class _SessionOver(Exception):
 
 
 async def _clerk_says(asked: Awaitable[T]) -> T:
-    """What Clerk answers. Raises Problem, or _SessionOver."""
+    """What Clerk answers. Raises Refusal, or _SessionOver."""
     try:
         return await asked
     except (IncorrectCode, VerificationFailed):
-        raise Problem("code_invalid") from None
+        raise CodeInvalid from None
     except ClientInvalid as error:
         raise _SessionOver from error
     except ClerkError as error:
-        raise _problem(error) from None
-
-
-def _problem(error: ClerkError) -> Problem:
-    """What a browser is told when Clerk refuses or is out."""
-    if isinstance(error, ClerkRateLimited):
-        return Problem("too_many_attempts", retry_after=error.retry_after)
-    if isinstance(error, SignUpNotAllowed):
-        return invalid("email", "not_allowed", "This address cannot be used here.")
-    if isinstance(error, PasswordRejected | ParameterInvalid):
-        faults = [
-            FieldError(_FIELDS[entry.param], entry.code, entry.long_message or entry.message)
-            for entry in error.errors
-            if entry.param in _FIELDS
-        ]
-        if faults:
-            return Problem("fields_invalid", errors=faults)
-    _log.warning("clerk refused a signup", error=str(error), trace_id=error.trace_id)
-    retry_after = error.retry_after if isinstance(error, ClerkUnavailable) else None
-    return Problem("authentication_unavailable", retry_after=retry_after or RETRY_AFTER)
+        raise signup_refusal(error) from None
 
 
 def _reason(error: ClerkError) -> str:
@@ -592,12 +550,12 @@ def _reason(error: ClerkError) -> str:
     return "clerk_rate_limited" if isinstance(error, ClerkRateLimited) else "clerk_unavailable"
 
 
-def invalid(field: str, code: str, detail: str) -> Problem:
+def invalid(field: str, code: str, detail: str) -> FieldsInvalid:
     """One field cannot be taken."""
-    return Problem("fields_invalid", errors=[FieldError(field, code, detail)])
+    return FieldsInvalid(FieldError(field, code, detail))
 
 
-def invite_invalid() -> Problem:
+def invite_invalid() -> FieldsInvalid:
     """The invite is unknown, used up or has expired: which, is not told."""
     return invalid(
         "invite",

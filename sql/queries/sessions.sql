@@ -23,13 +23,14 @@ WHERE
     AND u.disabled_at IS NULL;
 
 -- name: slide_session(session_id, idle)!
+-- Note that a session was used, and let its end slide, never beyond the longest that it may live.
 UPDATE sessions
 SET last_used_at = now(), expires_at = least(now() + :idle::interval, max_expires_at)
 WHERE id = :session_id AND revoked_at IS NULL;
 
--- name: mint_session(user_id, clerk_id, digest_hash, second_factor_passed, token_hash, address, user_agent, idle, longest, clerk_session_id, client_token_cipher, client_token_nonce)^
--- A session, if the user still stands as when the login began: in the same system, with the same legacy digest,
--- not disabled, and without a second factor that was not asked for (invariants 2 and 3).
+-- name: mint_session(user_id, clerk_id, token_hash, address, user_agent, idle, longest, clerk_session_id, client_token_cipher, client_token_nonce)^
+-- A session, if the user still stands as when the proof was made: not disabled, and in the same system (invariant 3).
+-- What else the system of the proof asks of the row, it holds in the same transaction.
 WITH standing AS (
     SELECT id, email, email_verified_at, first_name, last_name, clerk_id
     FROM users
@@ -37,13 +38,6 @@ WITH standing AS (
         id = :user_id
         AND disabled_at IS NULL
         AND clerk_id IS NOT DISTINCT FROM :clerk_id::text
-        AND (
-            clerk_id IS NOT NULL
-            OR (
-                sha256(convert_to(hashed_password, 'UTF8')) = :digest_hash::bytea
-                AND (:second_factor_passed::boolean OR NOT enabled_2fa)
-            )
-        )
     FOR SHARE
 ),
 
@@ -76,7 +70,8 @@ FROM minted AS m
 CROSS JOIN standing AS s;
 
 -- name: sessions_of_user(user_id)
-SELECT id, created_at, last_used_at, expires_at, host(ip_address) AS address, user_agent, clerk_session_id
+-- The user's live sessions, the last used first.
+SELECT id, created_at, last_used_at, expires_at, host(ip_address) AS address, user_agent
 FROM sessions
 WHERE user_id = :user_id AND revoked_at IS NULL AND expires_at > now()
 ORDER BY last_used_at DESC, id;
@@ -86,9 +81,10 @@ ORDER BY last_used_at DESC, id;
 UPDATE sessions
 SET revoked_at = now()
 WHERE id = :session_id AND user_id = :user_id AND revoked_at IS NULL AND expires_at > now()
-RETURNING id, clerk_session_id, clerk_client_token_cipher AS cipher, clerk_client_token_nonce AS nonce;
+RETURNING id, clerk_session_id, clerk_client_token_cipher AS token_cipher, clerk_client_token_nonce AS token_nonce;
 
 -- name: user_by_api_key(key_hash)^
+-- Whose API key it is, if it is live.
 SELECT
     u.id AS user_id,
     u.email,
@@ -107,4 +103,5 @@ WHERE
     AND u.disabled_at IS NULL;
 
 -- name: touch_api_key(key_id)!
+-- Note that an API key was used.
 UPDATE api_keys SET last_used_at = now() WHERE id = :key_id;

@@ -17,14 +17,6 @@ INSERT INTO clerk_migration.signups (state, user_id, invite_id, email, delivery)
 VALUES ('invite_taken', gen_random_uuid()::text, :invite_id::text, :email, :delivery)
 RETURNING id, user_id;
 
--- name: insert_legacy_user(email, digest, first_name, last_name)$
--- The id; nothing when the address is taken.
-INSERT INTO users (email, hashed_password, first_name, last_name)
-SELECT :email, :digest, :first_name, :last_name
-WHERE NOT EXISTS (SELECT FROM users WHERE lower(email) = lower(:email))
-ON CONFLICT (email) DO NOTHING
-RETURNING id;
-
 -- name: create_row(signup_id, clerk_id, first_name, last_name)$
 -- The user's row, whose login Clerk checks: true, or nothing when the signup was undone meanwhile.
 WITH signup AS (
@@ -45,15 +37,15 @@ SET state = 'decoy', password_hash = :password_hash, updated_at = now()
 WHERE id = :signup_id AND state = 'invite_taken'
 RETURNING true;
 
--- name: code_sent(signup_id, email_address_id, clerk_session_id, cipher, nonce)$
+-- name: code_sent(signup_id, email_address_id, clerk_session_id, token_cipher, token_nonce)$
 -- Also for a later code.
 UPDATE clerk_migration.signups
 SET
     state = 'code_sent',
     email_address_id = :email_address_id,
     clerk_session_id = :clerk_session_id,
-    client_token_cipher = :cipher,
-    client_token_nonce = :nonce,
+    client_token_cipher = :token_cipher,
+    client_token_nonce = :token_nonce,
     updated_at = now()
 WHERE id = :signup_id AND state IN ('row_created', 'code_sent')
 RETURNING true;
@@ -62,7 +54,7 @@ RETURNING true;
 -- A signup that waits for its code.
 SELECT
     id, state, user_id, email, clerk_id, email_address_id, clerk_session_id, delivery,
-    client_token_cipher AS cipher, client_token_nonce AS nonce
+    client_token_cipher AS token_cipher, client_token_nonce AS token_nonce
 FROM clerk_migration.signups
 WHERE id = :signup_id AND state IN ('code_sent', 'decoy') AND created_at > now() - :unverified::interval;
 
@@ -78,7 +70,7 @@ WHERE
 -- The signup that this user has to verify yet; `over` when it is too late for that.
 SELECT
     id, email, clerk_id, email_address_id, clerk_session_id, code_hash IS NOT NULL AS code_in_doubt,
-    client_token_cipher AS cipher, client_token_nonce AS nonce,
+    client_token_cipher AS token_cipher, client_token_nonce AS token_nonce,
     created_at <= now() - :unverified::interval AS over
 FROM clerk_migration.signups
 WHERE user_id = :user_id::text AND state IN ('row_created', 'code_sent');

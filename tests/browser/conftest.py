@@ -90,7 +90,7 @@ class Tab:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(postgres: Server, emulator: Emulator, tmp_path: Path) -> AsyncIterator[World]:
-    async with new_world(postgres, emulator, tmp_path) as world:
+    async with new_world(World, postgres, emulator, tmp_path) as world:
         yield world
 
 

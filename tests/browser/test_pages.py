@@ -102,17 +102,6 @@ async def test_a_second_factor_by_text_message(world: World, tab: Tab) -> None:
 
 
 @phone
-async def test_the_second_factor_of_a_user_who_is_not_in_clerk_yet(world: World, tab: Tab) -> None:
-    await world.legacy(totp=True)
-    await log_in(tab, "legacy@example.com")
-    await tab.at("/login/second-factor")
-    await tab.fill(code=code_now())
-    await tab.submit()
-    await tab.at("/")
-    await tab.sees("AX itself")
-
-
-@phone
 async def test_a_new_device_is_trusted_with_the_mailed_code(world: World, tab: Tab) -> None:
     await asyncio.to_thread(world.emulator.settings, client_trust=True)
     await world.migrated()
@@ -159,15 +148,15 @@ async def test_what_is_wrong_stands_beside_its_field(world: World, tab: Tab) -> 
 
 @phone
 async def test_a_challenge_that_is_over_leads_back_to_the_login(world: World, tab: Tab) -> None:
-    await world.legacy(totp=True)
-    await log_in(tab, "legacy@example.com")
+    email = await world.add(totp=True)
+    await log_in(tab, email)
     await tab.at("/login/second-factor")
     await world.connection.execute("UPDATE clerk_migration.challenges SET expires_at = now()")
     await tab.fill(code=code_now())
     await tab.submit()
     await tab.at("/login")
     await tab.sees("That login took too long")
-    assert await tab.page.input_value("#email") == "legacy@example.com"
+    assert await tab.page.input_value("#email") == email
 
 
 @phone

@@ -2,13 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 
-from bff.problems import KINDS
+from bff.http.problems import KINDS
 from toolkit.cli.main import cli
 from toolkit.paths import ROOT
+from toolkit.playbook.limits import LIMITS, LimitName
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 FOLDERS = ("bff", "docs", "playbooks", "sql", "tests", "toolkit")
@@ -63,18 +65,29 @@ def test_every_invariant_that_is_cited_exists(texts: dict[str, str]) -> None:
 
 def test_the_lifecycle_table_names_tests_that_exist() -> None:
     page = read(ROOT / "docs" / "login.md")
-    folder = ROOT / "tests" / "integration" / "bff"
-    written = "".join(read(path) for path in folder.glob("test_*.py"))
+    folders = (ROOT / "tests" / "integration" / "bff", ROOT / "tests" / "integration" / "legacy")
+    written = "".join(read(path) for folder in folders for path in folder.glob("test_*.py"))
     named = set(re.findall(r"`(test_\w+)`", page))
     assert named
     assert [name for name in named if f"def {name}(" not in written] == []
+
+
+def test_the_handbook_has_the_limits_as_they_are() -> None:
+    rows = {
+        f"| `{name}` | {rule.key} | {rule.limit.attempts} in {rule.limit.seconds:g} s | {rule.purpose} |"
+        for name, rule in LIMITS.items()
+    }
+    assert {
+        line for line in read(ROOT / "docs" / "login.md").splitlines() if "_by_" in line and line[0] == "|"
+    } == rows
+    assert set(get_args(LimitName)) == set(LIMITS)
 
 
 def test_the_codes_of_the_handbook_exist() -> None:
     page = read(ROOT / "docs" / "login.md")
     section = page.partition("## What it answers")[2].partition("## What may happen")[0]
     codes = set(re.findall(r"`([a-z]+_[a-z_]+)`", section)) - {"login_counts"}
-    assert codes <= set(KINDS)
+    assert codes <= {kind.code for kind in KINDS.values()}
 
 
 def commands_in(text: str) -> list[list[str]]:

@@ -1,4 +1,14 @@
-"""Limits: how many attempts in how long."""
+"""The limits on attempts, in one table: name, what is counted apart, how many in how long, and what for.
+
+They are counted in Postgres in windows that slide, so that all replicas share them. A playbook overrides one by its name:
+
+    bff:
+      limits:
+        login_by_email: {attempts: 20, seconds: 60}
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -10,3 +20,87 @@ class Limit(Settings):
 
     attempts: int = Field(ge=1)
     seconds: float = Field(gt=0)
+
+
+class Rule(NamedTuple):
+    """A row of the table."""
+
+    key: str
+    """What is counted apart. An address is the client's IP address, of an IPv6 client its /64 network."""
+    limit: Limit
+    purpose: str
+
+
+LimitName = Literal[
+    "sign_in_by_address",
+    "login_by_email",
+    "login_by_account",
+    "login_by_device",
+    "code_by_address",
+    "code_by_user",
+    "signup_by_address",
+    "signup_by_email",
+    "signup_login_by_email",
+    "signup_code_by_address",
+    "signup_code_by_signup",
+    "signup_send_by_address",
+    "signup_send_by_signup",
+    "signup_pause_by_signup",
+]
+"""The names, as a type: a typo in one does not pass the type check."""
+
+
+def _rule(key: str, attempts: int, seconds: float, purpose: str) -> Rule:
+    return Rule(key, Limit(attempts=attempts, seconds=seconds), purpose)
+
+
+LIMITS: Mapping[LimitName, Rule] = {
+    "sign_in_by_address": _rule(
+        "address",
+        5,
+        12,
+        "Passwords, and signups, which Clerk counts as sign-ins. Clerk allows five in ten seconds: with more, it would refuse "
+        "its own users and nobody else, which tells who is in Clerk (invariant 9).",
+    ),
+    "login_by_email": _rule(
+        "email address as it was typed", 10, 60, "Guessing at one account, whether there is one or not."
+    ),
+    "login_by_account": _rule("user", 10, 60, "Guessing at one account from many addresses."),
+    "login_by_device": _rule(
+        "user and device",
+        10,
+        60,
+        "Its own count on a device that the user is known on: no stranger uses it up.",
+    ),
+    "code_by_address": _rule("address", 5, 12, "Second factors that are tried or sent."),
+    "code_by_user": _rule(
+        "user",
+        15,
+        900,
+        "Second factors that are tried or sent: whoever has the password must not get to try all codes.",
+    ),
+    "signup_by_address": _rule("address", 20, 3600, "Signups that are begun."),
+    "signup_by_email": _rule(
+        "email address", 10, 3600, "Signups with all that Clerk takes: each sends a mail to the address."
+    ),
+    "signup_login_by_email": _rule(
+        "email address",
+        30,
+        86400,
+        "Logins with an address that is not verified yet, right or wrong. Fewer than Clerk locks a user for (its dashboard "
+        "tells: 100 unless changed), which it does not do for an address that is taken (invariant 9).",
+    ),
+    "signup_code_by_address": _rule(
+        "address",
+        3,
+        12,
+        "Codes of signups that are tried. Clerk allows three in ten seconds: with more, it would refuse them for a fresh "
+        "address, and never for a taken one (invariant 9).",
+    ),
+    "signup_code_by_signup": _rule("signup", 15, 900, "Codes that are tried."),
+    "signup_send_by_address": _rule("address", 60, 3600, "Codes that are sent again."),
+    "signup_send_by_signup": _rule(
+        "signup", 5, 3600, "Codes that are sent again, so that no stranger fills somebody's mailbox."
+    ),
+    "signup_pause_by_signup": _rule("signup", 1, 30, "The pause between two codes that are sent."),
+}

@@ -4,4 +4,5 @@ SET LOCAL statement_timeout = '10s';
 DROP TABLE IF EXISTS clerk_migration.login_counts;
 DROP TABLE IF EXISTS clerk_migration.attempts;
 DROP TABLE IF EXISTS clerk_migration.devices;
+DROP TABLE IF EXISTS clerk_migration.spent_codes;
 DROP TABLE IF EXISTS clerk_migration.challenges;

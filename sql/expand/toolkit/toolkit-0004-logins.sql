@@ -1,5 +1,5 @@
--- Logging in, on both systems: challenges, the devices that Clerk knows, the limits' attempts, and how many logins there
--- were on which system.
+-- Logging in, on both systems: challenges, spent codes, the devices that Clerk knows, the limits' attempts, and how many
+-- logins there were on which system.
 -- depends: toolkit-0001-import
 
 SET LOCAL lock_timeout = '2s';
@@ -9,39 +9,43 @@ CREATE TABLE IF NOT EXISTS clerk_migration.challenges (
     id_hash bytea PRIMARY KEY,
     user_id text NOT NULL,
     system text NOT NULL CHECK (system IN ('clerk', 'legacy')),
+    purpose text NOT NULL CHECK (purpose IN ('login', 'reauthentication', 'reset', 'enrol')),
+    session_id uuid,
     kind text NOT NULL CHECK (kind IN ('second_factor', 'client_trust')),
     delivery text NOT NULL CHECK (delivery IN ('cookie', 'bearer')),
     methods jsonb NOT NULL,
-    clerk_sign_in_id text,
-    client_token_cipher bytea,
-    client_token_nonce bytea,
-    digest_hash bytea,
-    totp_step bigint,
+    state_cipher bytea NOT NULL,
+    state_nonce bytea NOT NULL,
     attempts integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
-    CHECK ((system = 'clerk') = (clerk_sign_in_id IS NOT NULL AND client_token_cipher IS NOT NULL)),
-    CHECK ((client_token_cipher IS NULL) = (client_token_nonce IS NULL))
+    CHECK (purpose <> 'login' OR session_id IS NULL)
 );
 
 -- The table is new.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX IF NOT EXISTS challenges_expires_at_idx ON clerk_migration.challenges (expires_at);
 
--- The table is new.
--- squawk-ignore require-concurrent-index-creation
-CREATE INDEX IF NOT EXISTS challenges_user_id_idx ON clerk_migration.challenges (user_id);
-
-COMMENT ON TABLE clerk_migration.challenges IS 'Logins whose password was right and that wait for a second step.';
+COMMENT ON TABLE clerk_migration.challenges IS 'Proofs of who somebody is whose password was right and that wait for a second step.';
 COMMENT ON COLUMN clerk_migration.challenges.id_hash IS 'SHA-256 of the id that the browser holds.';
 COMMENT ON COLUMN clerk_migration.challenges.system IS 'Who checks the code: clerk or legacy.';
 COMMENT ON COLUMN clerk_migration.challenges.kind IS 'second_factor or client_trust.';
 COMMENT ON COLUMN clerk_migration.challenges.delivery IS 'How the session is to be handed over: cookie or bearer.';
 COMMENT ON COLUMN clerk_migration.challenges.methods IS 'The methods that finish it: which, and where a code goes (masked), with Clerk''s ids.';
-COMMENT ON COLUMN clerk_migration.challenges.client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end.';
-COMMENT ON COLUMN clerk_migration.challenges.digest_hash IS 'SHA-256 of the legacy digest that the password was checked against: a password changed since ends the challenge.';
-COMMENT ON COLUMN clerk_migration.challenges.totp_step IS 'The 30-second step of the legacy TOTP code that finished it: a code works once.';
+COMMENT ON COLUMN clerk_migration.challenges.purpose IS 'What it is for: a challenge that was begun for one thing finishes no other.';
+COMMENT ON COLUMN clerk_migration.challenges.session_id IS 'The session that it belongs to; NULL for somebody who is not signed in.';
+COMMENT ON COLUMN clerk_migration.challenges.state_cipher IS 'What the system has to remember (Clerk: the sign-in and its client token; legacy: the hash of the digest that the password was checked against), as JSON, AES-256-GCM with its tag at the end.';
+
+CREATE TABLE IF NOT EXISTS clerk_migration.spent_codes (
+    user_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, code_hash)
+);
+
+COMMENT ON TABLE clerk_migration.spent_codes IS 'Authenticator codes that finished something, for as long as they could be used: a code works once.';
+COMMENT ON COLUMN clerk_migration.spent_codes.code_hash IS 'SHA-256 of the user''s id and the code.';
 
 CREATE TABLE IF NOT EXISTS clerk_migration.devices (
     device_hash bytea NOT NULL,

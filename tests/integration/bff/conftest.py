@@ -10,33 +10,42 @@ import urllib.parse
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import asyncpg
 import pyotp
 import pytest
 import yaml
-from argon2 import PasswordHasher
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests.emulator import Emulator
 from tests.integration.migration.conftest import AX_SOURCE
 from tests.postgres import Server
 from tests.processes import Running
 from toolkit.clerk import BackendClient, ClerkConfig, FrontendClient
+from toolkit.playbook.limits import LimitName
 
-CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "her long password"
 INVITE = "AX-INVITE"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-TOTP_KEY, NONCE = bytes(range(32)), b"n" * 12
+TOTP_KEY = bytes(range(32))
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+ACCOUNT_LIMITS: tuple[LimitName, ...] = ("login_by_email", "login_by_account", "login_by_device")
+
+
+def most(attempts: int, seconds: float = 60) -> dict[str, float]:
+    """A limit as a playbook says it."""
+    return {"attempts": attempts, "seconds": seconds}
+
+
+W = TypeVar("W", bound="World")
 
 
 @dataclass(frozen=True)
@@ -139,22 +148,21 @@ class World:
     emulator: Emulator
     folder: Path
     running: list[Bff] = field(default_factory=list)
-    login: dict[str, Any] = field(
+    login: dict[str, Any] = field(default_factory=lambda: {"failure_seconds": 0.05})
+    signup: dict[str, Any] = field(default_factory=lambda: {"answer_seconds": 0.05, "clerk_seconds": 1})
+    limits: dict[LimitName, Any] = field(
         default_factory=lambda: {
-            "failure_seconds": 0.05,
-            "per_address": {"attempts": 1000, "seconds": 60},
+            "sign_in_by_address": most(1000),
+            "code_by_address": most(1000),
+            "signup_by_address": most(1000),
+            "signup_by_email": most(1000),
+            "signup_code_by_address": most(1000),
+            "signup_pause_by_signup": most(1, 0.02),
         }
     )
-    signup: dict[str, Any] = field(
-        default_factory=lambda: {
-            "answer_seconds": 0.05,
-            "clerk_seconds": 1,
-            "resend_seconds": 0.02,
-            "per_address": {"attempts": 1000, "seconds": 60},
-            "per_email": {"attempts": 1000, "seconds": 60},
-            "codes_per_address": {"attempts": 1000, "seconds": 60},
-        }
-    )
+
+    system = "clerk"
+    """Who checks the users that `add` makes."""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -203,6 +211,7 @@ class World:
                         "origins": list(origins),
                         "login": self.login,
                         "signup": self.signup,
+                        "limits": self.limits,
                         "public_url": "https://app.example.com",
                     },
                 }
@@ -255,30 +264,20 @@ class World:
     def clerk(self) -> BackendClient:
         return BackendClient(ClerkConfig.from_environment(self.variables), rate=None, deadline=3)
 
-    async def legacy(self, email: str = "legacy@example.com", *, totp: bool = False, **columns: Any) -> str:
-        """A user whom AX checks; the id."""
-        row: dict[str, Any] = {"email": email, "hashed_password": CHEAP.hash(PASSWORD), **columns}
-        if totp:
-            cipher = AESGCM(TOTP_KEY).encrypt(NONCE, SECRET.encode(), None)
-            row.update(enabled_2fa=True, totp_cipher=cipher, nonce=NONCE)
+    async def row(self, email: str, **columns: Any) -> str:
+        """A row of `users`; the id."""
+        row = {"email": email, **columns}
         names, places = ", ".join(row), ", ".join(f"${n}" for n in range(1, len(row) + 1))
         statement = f"INSERT INTO users ({names}) VALUES ({places}) RETURNING id::text"  # noqa: S608
         return str(await self.connection.fetchval(statement, *row.values()))
 
-    async def migrated(
-        self,
-        email: str = "clerk@example.com",
-        *,
-        totp: bool = False,
-        legacy_password: str = "stale",
-        **more: Any,
-    ) -> str:
-        """A user whom Clerk checks, and whose row still has another password's digest; the Clerk id."""
+    async def migrated(self, email: str = "clerk@example.com", *, totp: bool = False, **more: Any) -> str:
+        """A user whom Clerk checks; the Clerk id."""
         async with self.clerk() as clerk:
             made = await clerk.create_user(
                 email_address=email, password=PASSWORD, totp_secret=SECRET if totp else None, **more
             )
-        await self.legacy(email, clerk_id=made.id, hashed_password=CHEAP.hash(legacy_password))
+        await self.row(email, clerk_id=made.id)
         return made.id
 
     async def phones(self, *numbers: str, totp: bool = False, email: str = "clerk@example.com") -> None:
@@ -308,13 +307,18 @@ class World:
         async with aiohttp.request("POST", self.emulator.url + path, json={}, headers=key) as done:
             assert done.status == 200
 
-    async def add(self, path: str, *, totp: bool = False) -> str:
-        """A user on one of the systems; the address."""
-        if path == "clerk":
-            await self.migrated(totp=totp)
-            return "clerk@example.com"
-        await self.legacy(totp=totp)
-        return "legacy@example.com"
+    async def add(self, email: str = "somebody@example.com", *, totp: bool = False) -> str:
+        """A user of the system that the tests are about; the address."""
+        await self.migrated(email, totp=totp)
+        return email
+
+    async def id_of(self, email: str) -> str:
+        return str(await self.connection.fetchval("SELECT id::text FROM users WHERE email = $1", email))
+
+    def limit_logins(self, attempts: int, seconds: float = 1_000_000) -> None:
+        """Limit the logins that somebody's account is meant by."""
+        for name in ACCOUNT_LIMITS:
+            self.limits[name] = most(attempts, seconds)
 
     async def counts(self) -> dict[tuple[str, str], int]:
         records = await self.connection.fetch("SELECT path, outcome, count FROM clerk_migration.login_counts")
@@ -322,11 +326,11 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def new_world(postgres: Server, emulator: Emulator, folder: Path) -> AsyncIterator[World]:
+async def new_world(made: type[W], postgres: Server, emulator: Emulator, folder: Path) -> AsyncIterator[W]:
     """A database and an emulator with nobody in them. Its BFFs are killed at the end."""
     url = postgres.create_database()
     connection = await asyncpg.connect(url)
-    world = World(url, connection, emulator, folder)
+    world = made(url, connection, emulator, folder)
     yield world
     for bff in world.running:
         bff.kill()
@@ -335,7 +339,7 @@ async def new_world(postgres: Server, emulator: Emulator, folder: Path) -> Async
 
 @pytest.fixture
 async def world(postgres: Server, emulator: Emulator, tmp_path: Path) -> AsyncIterator[World]:
-    async with new_world(postgres, emulator, tmp_path) as world:
+    async with new_world(World, postgres, emulator, tmp_path) as world:
         yield world
 
 

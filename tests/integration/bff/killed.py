@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import aiohttp
 from aiohttp import web
 
-from bff.api import Handler
 from bff.app import build
+from bff.http.api import Handler
 from tests.processes import CONTEXT, END_SECONDS
 from toolkit.environment import load_environment
 

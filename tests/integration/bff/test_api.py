@@ -5,13 +5,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bff.problems import KINDS
-from tests.integration.bff.conftest import World, code_now, wrong_code
+from bff.http.problems import KINDS
+from tests.integration.bff.conftest import World, code_now, most, wrong_code
+
+CODES = {kind.code for kind in KINDS.values()}
 
 
 async def test_what_is_answered_is_what_is_described(world: World) -> None:
-    await world.legacy(totp=True)
     await world.migrated()
+    await world.migrated("totp@example.com", totp=True)
     bff = await world.bff()
     description: dict[str, Any] = (await bff.call("GET", "/openapi.json")).content
     token = await bff.token("clerk@example.com")
@@ -21,7 +23,7 @@ async def test_what_is_answered_is_what_is_described(world: World) -> None:
     verify, resend = "/auth/signup/{signup_id}/verify", "/auth/signup/{signup_id}/resend"
     signup_id = signup.content["signup_id"]
     mail = (await world.mail("new@example.com"))[0]
-    first = await bff.login("legacy@example.com")
+    first = await bff.login("totp@example.com")
     challenge = first.content["challenge"]["id"]
     exchanges = [
         ("post", "/auth/login", first),
@@ -83,7 +85,7 @@ async def test_bodies_that_are_none(world: World, body: bytes, headers: dict[str
     ):
         content = await answer.json(content_type="application/problem+json")
     assert answer.status == status, content
-    assert content["code"] in KINDS
+    assert content["code"] in CODES
 
 
 async def test_other_paths_and_methods(world: World) -> None:
@@ -94,7 +96,7 @@ async def test_other_paths_and_methods(world: World) -> None:
 
 
 async def test_an_address_that_is_only_claimed_is_not_believed(world: World) -> None:
-    world.login["per_address"] = {"attempts": 3, "seconds": 1_000_000}
+    world.limits["sign_in_by_address"] = most(3, 1_000_000)
     bff = await world.bff()
     codes = [
         (await bff.login(f"{n}@example.com", address=f"192.0.2.{n}, 198.51.100.1")).code for n in range(4)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.integration.bff.conftest import World
+from tests.integration.bff.conftest import World, most
 
 SECRET = "AVerySecretTokenOfSomebody"
 
@@ -66,19 +66,18 @@ async def test_odd_requests_are_refused_and_nothing_breaks(
 
 
 async def test_who_is_over_the_limit_by_address_does_not_use_up_somebody_elses_account(world: World) -> None:
-    await world.legacy()
-    world.login.update(
-        per_address={"attempts": 3, "seconds": 1_000_000}, per_account={"attempts": 5, "seconds": 1_000_000}
-    )
+    email = await world.add()
+    world.limits["sign_in_by_address"] = most(3, 1_000_000)
+    world.limit_logins(5)
     bff = await world.bff()
-    codes = [(await bff.login("legacy@example.com", "wrong", address="198.51.100.9")).code for _ in range(12)]
+    codes = [(await bff.login(email, "wrong", address="198.51.100.9")).code for _ in range(12)]
     assert codes == ["credentials_invalid"] * 3 + ["too_many_attempts"] * 9
-    assert (await bff.login("legacy@example.com")).status == 200
+    assert (await bff.login(email)).status == 200
 
 
 async def test_the_window_of_a_limit_slides(world: World) -> None:
     """As Clerk's does. Of a window that begins anew, twice the limit may get through around its edge."""
-    world.login["per_address"] = {"attempts": 3, "seconds": 100}
+    world.limits["sign_in_by_address"] = most(3, 100)
     bff = await world.bff()
 
     async def earlier(seconds: int) -> None:
@@ -103,11 +102,11 @@ async def test_the_window_of_a_limit_slides(world: World) -> None:
     assert [await tried() for _ in range(2)] == ["credentials_invalid", "too_many_attempts"]
 
 
-@pytest.mark.parametrize("who", ["legacy", "migrated", "nobody"])
+@pytest.mark.parametrize("who", ["somebody", "nobody"])
 async def test_the_limit_by_account_does_not_tell_whether_there_is_one(world: World, who: str) -> None:
-    world.login["per_account"] = {"attempts": 3, "seconds": 1_000_000}
-    if who != "nobody":
-        await (world.legacy if who == "legacy" else world.migrated)("who@example.com")
+    world.limit_logins(3)
+    if who == "somebody":
+        await world.add("who@example.com")
     bff = await world.bff()
     codes = [(await bff.login("WHO@example.com", "wrong")).code for _ in range(3)]
     assert codes == ["credentials_invalid"] * 3
@@ -116,7 +115,7 @@ async def test_the_limit_by_account_does_not_tell_whether_there_is_one(world: Wo
 
 async def test_spelling_an_address_otherwise_gives_no_more_attempts(world: World) -> None:
     await world.migrated("iii@example.com")
-    world.login["per_account"] = {"attempts": 2, "seconds": 1_000_000}
+    world.limit_logins(2)
     bff = await world.bff()
     spelled = ("iii", "III", "İii", "iİi", "iiİ")
     codes = [(await bff.login(f"{name}@example.com", "wrong")).code for name in spelled]
@@ -183,7 +182,7 @@ async def test_a_device_that_somebody_lent_is_not_known_after_the_next_login(wor
 async def test_codes_that_are_sent_at_once_are_limited(world: World) -> None:
     await asyncio.to_thread(world.emulator.settings, client_trust=True)
     await world.migrated()
-    world.login["codes_per_user"] = {"attempts": 2, "seconds": 1_000_000}
+    world.limits["code_by_user"] = most(2, 1_000_000)
     bff = await world.bff()
     sent = [
         (await bff.login("clerk@example.com", address=f"203.0.113.{n}")).content["challenge"]["sent_to"]
@@ -194,7 +193,7 @@ async def test_codes_that_are_sent_at_once_are_limited(world: World) -> None:
 
 
 async def test_an_unverified_login_is_answered_in_time_and_sends_no_flood(world: World) -> None:
-    world.signup["resend_seconds"] = 1_000_000
+    world.limits["signup_pause_by_signup"] = most(1, 1_000_000)
     await world.switch("signup", "clerk")
     await world.invite()
     bff = await world.bff()

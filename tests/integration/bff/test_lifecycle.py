@@ -9,11 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from bff.challenges import ATTEMPTS
+from bff.proof.challenges import ATTEMPTS
 from tests.integration.bff.conftest import PASSWORD, Bff, World, code_now, wrong_code
 from tests.integration.bff.test_sessions import KEY, api_key
 
-both = pytest.mark.parametrize("path", ["clerk", "legacy"])
 CLIENT = {"path": "/v1/client/*"}
 
 
@@ -28,17 +27,15 @@ async def hang_up(bff: Bff, path: str, body: str) -> None:
     await asyncio.to_thread(send)
 
 
-@both
-async def test_a_client_that_goes_away_in_the_middle_of_a_login(world: World, path: str) -> None:
-    email, bff = await world.add(path), await world.bff()
+async def test_a_client_that_goes_away_in_the_middle_of_a_login(world: World) -> None:
+    email, bff = await world.add(), await world.bff()
     await hang_up(bff, "/auth/login", f'{{"email": "{email}", "password": "{PASSWORD}"}}')
     await asyncio.sleep(0.5)
     assert (await bff.login(email)).status == 200
 
 
-@both
-async def test_a_client_that_goes_away_in_the_middle_of_a_challenge(world: World, path: str) -> None:
-    email, bff = await world.add(path, totp=True), await world.bff()
+async def test_a_client_that_goes_away_in_the_middle_of_a_challenge(world: World) -> None:
+    email, bff = await world.add(totp=True), await world.bff()
     challenge = (await bff.login(email)).content["challenge"]["id"]
     body = f'{{"challenge_id": "{challenge}", "method": "totp", "code": "{code_now()}"}}'
     await hang_up(bff, "/auth/login/second-factor", body)
@@ -48,26 +45,23 @@ async def test_a_client_that_goes_away_in_the_middle_of_a_challenge(world: World
     assert (await bff.login(email)).content["status"] == "needs_second_factor"
 
 
-@both
-async def test_a_bff_killed_between_the_steps(world: World, path: str) -> None:
-    email, bff = await world.add(path, totp=True), await world.bff()
+async def test_a_bff_killed_between_the_steps(world: World) -> None:
+    email, bff = await world.add(totp=True), await world.bff()
     challenge = (await bff.login(email)).content["challenge"]["id"]
     bff.kill()
     again = await world.bff()
     assert (await again.finish(challenge, code_now())).content["status"] == "complete"
 
 
-@both
-async def test_a_bff_killed_with_live_sessions(world: World, path: str) -> None:
-    email, bff = await world.add(path), await world.bff()
+async def test_a_bff_killed_with_live_sessions(world: World) -> None:
+    email, bff = await world.add(), await world.bff()
     token = await bff.token(email)
     bff.kill()
     assert await (await world.bff()).signed_in(token)
 
 
-@both
-async def test_two_replicas_take_turns(world: World, path: str) -> None:
-    email, one, two = await world.add(path, totp=True), await world.bff(), await world.bff()
+async def test_two_replicas_take_turns(world: World) -> None:
+    email, one, two = await world.add(totp=True), await world.bff(), await world.bff()
     challenge = (await one.login(email, delivery="bearer")).content["challenge"]["id"]
     done = await two.finish(challenge, code_now())
     token = done.content["token"]
@@ -89,13 +83,10 @@ async def test_two_replicas_take_turns(world: World, path: str) -> None:
         pytest.param({"body": '{"response": null}', "content_type": "application/json"}, id="other JSON"),
     ],
 )
-async def test_clerk_out_refuses_migrated_users_at_once_and_nobody_else(
-    world: World, fault: dict[str, Any]
-) -> None:
+async def test_clerk_out_refuses_logins_at_once_and_nothing_else(world: World, fault: dict[str, Any]) -> None:
     """Invariants 3 and 6."""
-    await world.migrated(legacy_password=PASSWORD)
-    user_id = await world.legacy()
-    await api_key(world, user_id)
+    await world.migrated()
+    await api_key(world, await world.id_of("clerk@example.com"))
     bff = await world.bff()
     token = await bff.token("clerk@example.com")
     world.emulator.add_fault({"match": CLIENT, "times": 100, **fault})
@@ -105,8 +96,6 @@ async def test_clerk_out_refuses_migrated_users_at_once_and_nobody_else(
     assert (reply.status, reply.code) == (503, "authentication_unavailable")
     assert int(reply.headers["Retry-After"]) >= 1
     assert took < 2
-    for email in ("legacy@example.com",):
-        assert (await bff.login(email)).status == 200
     assert await bff.signed_in(token)
     assert (await bff.call("GET", "/me", token=KEY)).status == 200
     assert (await bff.call("GET", "/readyz")).status == 200
@@ -186,7 +175,7 @@ async def test_codes_that_clerk_does_not_look_at_are_no_attempts_at_a_challenge(
 
 async def test_no_clerk_configuration_at_all(world: World) -> None:
     await world.migrated()
-    await api_key(world, await world.legacy())
+    await api_key(world, await world.id_of("clerk@example.com"))
     bff = await world.bff(
         CLERK_SECRET_KEY=None,
         CLERK_PUBLISHABLE_KEY=None,
@@ -195,7 +184,6 @@ async def test_no_clerk_configuration_at_all(world: World) -> None:
         CLERK_PROXY_URL=None,
     )
     assert (await bff.login("clerk@example.com")).code == "authentication_unavailable"
-    assert (await bff.login("legacy@example.com")).status == 200
     assert (await bff.call("GET", "/me", token=KEY)).status == 200
     assert (await bff.call("GET", "/readyz")).content["clerk"] == "not_configured"
 
@@ -210,9 +198,8 @@ async def let_in(world: World, *, nobody: bool = False) -> None:
     await other.close()
 
 
-@both
-async def test_postgres_gone_and_back(world: World, path: str) -> None:
-    email, bff = await world.add(path), await world.bff()
+async def test_postgres_gone_and_back(world: World) -> None:
+    email, bff = await world.add(), await world.bff()
     token = await bff.token(email)
     await api_key(world, await world.connection.fetchval("SELECT id::text FROM users"))
     await let_in(world, nobody=True)
@@ -231,18 +218,17 @@ async def test_postgres_gone_and_back(world: World, path: str) -> None:
 
 
 async def test_a_bff_that_starts_before_postgres_is_there(world: World) -> None:
-    await world.legacy()
+    email = await world.add()
     await let_in(world, nobody=True)
     bff = await world.bff()
     assert (await bff.call("GET", "/readyz")).status == 503
     await let_in(world)
-    assert (await bff.login("legacy@example.com")).status == 200
+    assert (await bff.login(email)).status == 200
 
 
 async def test_a_bff_ends_in_order(world: World) -> None:
-    await world.legacy()
-    bff = await world.bff()
-    await bff.login("legacy@example.com")
+    email, bff = await world.add(), await world.bff()
+    await bff.login(email)
     bff.stop()
     assert bff.process.returncode == 0
     assert "Traceback" not in bff.log.read_text()

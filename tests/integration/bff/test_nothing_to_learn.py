@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bff.conftest import PASSWORD, Bff, Reply, World
+from tests.integration.bff.conftest import Bff, Reply, World, most
 from tests.integration.bff.test_signup import NOTHING, sweep
 
 FRESH, TAKEN = "tina@example.com", "taken@example.com"
@@ -17,7 +17,7 @@ CHOSEN = "Another-password-1"
 async def ready(world: World) -> World:
     await world.switch("signup", "clerk")
     await world.invite(uses=30)
-    await world.legacy(TAKEN)
+    await world.row(TAKEN)
     return world
 
 
@@ -46,7 +46,7 @@ async def test_an_address_is_told_as_it_signed_up(ready: World) -> None:
 async def test_a_mail_goes_to_nobody_whose_address_looks_alike(ready: World) -> None:
     """To Postgres the lower case of this letter may be an i."""
     bff = await ready.bff()
-    await ready.legacy("taken@instance.com")
+    await ready.row("taken@instance.com")
     await bff.sign_up("taken@instance.com", password=CHOSEN)
     await bff.login("taken@İnstance.com", CHOSEN)
     await asyncio.sleep(0.5)
@@ -66,7 +66,7 @@ async def test_many_signups_of_an_address(ready: World) -> None:
 
 async def test_a_user_who_is_locked_in_clerk(ready: World) -> None:
     await asyncio.to_thread(ready.emulator.settings, lockout_attempts=10)
-    ready.signup["logins_per_email"] = {"attempts": 5, "seconds": 1_000_000}
+    ready.limits["signup_login_by_email"] = most(5, 1_000_000)
     bff = await ready.bff()
     for email in BOTH:
         await bff.sign_up(email, password=CHOSEN)
@@ -116,7 +116,7 @@ async def test_a_signup_that_is_over_while_clerk_is_out(ready: World) -> None:
 
 async def test_an_account_of_ones_own_does_not_use_up_clerks_limit(ready: World) -> None:
     """Whoever logs in where they are logged in costs two sign-ins at Clerk, and so two of our own limit."""
-    ready.login["per_address"] = {"attempts": 5, "seconds": 12}
+    ready.limits["sign_in_by_address"] = most(5, 12)
     await asyncio.to_thread(ready.emulator.settings, rate_limit="production")
     for email in ("mallory@example.com", "moved@example.com"):
         await ready.migrated(email)
@@ -139,7 +139,7 @@ async def test_an_account_of_ones_own_does_not_use_up_clerks_limit(ready: World)
 
 async def test_an_account_is_counted_in_whatever_form_it_is_typed(ready: World) -> None:
     """However Postgres has the lower case of this letter."""
-    ready.login["per_account"] = {"attempts": 4, "seconds": 1000}
+    ready.limit_logins(4)
     await ready.migrated("ian@example.com")
     bff = await ready.bff()
     answers = []
@@ -152,7 +152,7 @@ async def test_an_account_is_counted_in_whatever_form_it_is_typed(ready: World) 
 
 
 async def test_a_stranger_does_not_shut_the_owner_out_of_a_known_device(ready: World) -> None:
-    ready.login["per_account"] = {"attempts": 3, "seconds": 1000}
+    ready.limit_logins(3)
     await ready.migrated("moved@example.com")
     bff = await ready.bff()
     device = (await bff.login("moved@example.com", delivery="bearer")).content["device"]
@@ -169,7 +169,7 @@ async def test_a_stranger_does_not_shut_the_owner_out_of_a_known_device(ready: W
 
 
 async def test_signups_that_clerk_refuses_use_up_nothing_of_the_owners(ready: World) -> None:
-    ready.signup["per_email"] = {"attempts": 2, "seconds": 1000}
+    ready.limits["signup_by_email"] = most(2, 1000)
     bff = await ready.bff()
     for email in BOTH:
         for _ in range(3):
@@ -193,9 +193,8 @@ async def test_whoever_signs_up_logs_in_with_what_was_typed(ready: World, typed:
 
 
 async def test_an_account_in_another_form_of_the_address_is_one(ready: World) -> None:
-    await ready.legacy("a@xn--bcher-kva.de")
+    await ready.row("a@xn--bcher-kva.de")
     bff = await ready.bff()
     people = await ready.people()
     assert (await bff.sign_up("a@bücher.de")).status == 201
     assert await ready.people() == people
-    assert (await bff.login("a@xn--bcher-kva.de", PASSWORD)).content["status"] == "complete"

@@ -7,7 +7,6 @@ import pytest
 
 from tests.integration.bff.conftest import Bff, World
 
-both = pytest.mark.parametrize("path", ["clerk", "legacy"])
 KEY = "ax_" + "k" * 43
 
 
@@ -19,9 +18,8 @@ async def api_key(world: World, user_id: str, **columns: object) -> None:
     )
 
 
-@both
-async def test_a_session_ends_when_it_is_revoked(world: World, path: str) -> None:
-    email, bff = await world.add(path), await world.bff()
+async def test_a_session_ends_when_it_is_revoked(world: World) -> None:
+    email, bff = await world.add(), await world.bff()
     first, second = await bff.token(email), await bff.token(email)
     listed = (await bff.call("GET", "/auth/sessions", token=first)).content["sessions"]
     assert [session["current"] for session in listed].count(True) == 1
@@ -33,18 +31,16 @@ async def test_a_session_ends_when_it_is_revoked(world: World, path: str) -> Non
 
 
 async def test_nobody_ends_anothers_session(world: World) -> None:
-    await world.legacy()
-    await world.legacy("other@example.com")
+    email, other = await world.add(), await world.add("other@example.com")
     bff = await world.bff()
-    mine, others = await bff.token("legacy@example.com"), await bff.token("other@example.com")
+    mine, others = await bff.token(email), await bff.token(other)
     listed = (await bff.call("GET", "/auth/sessions", token=others)).content["sessions"]
     reply = await bff.call("DELETE", f"/auth/sessions/{listed[0]['id']}", token=mine)
     assert (reply.code, await bff.signed_in(others)) == ("not_found", True)
 
 
-@both
-async def test_a_session_ends_when_the_user_is_disabled_or_all_are_revoked(world: World, path: str) -> None:
-    email, bff = await world.add(path), await world.bff()
+async def test_a_session_ends_when_the_user_is_disabled_or_all_are_revoked(world: World) -> None:
+    email, bff = await world.add(), await world.bff()
     token = await bff.token(email)
     await world.connection.execute("UPDATE users SET disabled_at = now()")
     assert not await bff.signed_in(token)
@@ -54,9 +50,8 @@ async def test_a_session_ends_when_the_user_is_disabled_or_all_are_revoked(world
     assert not await bff.signed_in(token)
 
 
-@both
-async def test_expiry_slides_and_ends(world: World, path: str) -> None:
-    email, bff = await world.add(path), await world.bff()
+async def test_expiry_slides_and_ends(world: World) -> None:
+    email, bff = await world.add(), await world.bff()
     token = await bff.token(email)
     await world.connection.execute(
         "UPDATE sessions SET last_used_at = now() - interval '1 hour', expires_at = now() + interval '1 minute'"
@@ -110,9 +105,8 @@ async def test_what_clerk_has_of_a_session_is_encrypted(world: World) -> None:
     ],
 )
 async def test_a_cookie_needs_a_matching_origin(world: World, origin: str | None, accepted: bool) -> None:
-    await world.legacy()
-    bff = await world.bff()
-    cookie = (await bff.login("legacy@example.com")).headers["Set-Cookie"].split(";")[0]
+    email, bff = await world.add(), await world.bff()
+    cookie = (await bff.login(email)).headers["Set-Cookie"].split(";")[0]
     headers = {"Cookie": cookie}
     if origin is not None:
         headers["Origin"] = bff.url.replace("http:", "https:") if origin == "own" else origin
@@ -126,17 +120,16 @@ async def signed_in_by(bff: Bff, cookie: str) -> bool:
 
 
 async def test_nobodys_page_logs_a_visitor_in(world: World) -> None:
-    await world.legacy()
-    bff = await world.bff()
-    reply = await bff.login("legacy@example.com", Origin="https://evil.example")
+    email, bff = await world.add(), await world.bff()
+    reply = await bff.login(email, Origin="https://evil.example")
     assert (reply.status, reply.code) == (403, "origin_mismatch")
 
 
 async def test_api_keys_and_sessions_tell_who_one_is(world: World) -> None:
-    user_id = await world.legacy()
+    email, bff = await world.add(), await world.bff()
+    user_id = await world.id_of(email)
     await api_key(world, user_id)
-    bff = await world.bff()
-    token = await bff.token("legacy@example.com")
+    token = await bff.token(email)
     by_key, by_session = (
         await bff.call("GET", "/me", token=KEY),
         await bff.call("GET", "/me", token=token),

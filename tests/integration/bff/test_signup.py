@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bff.conftest import INVITE, PASSWORD, SECRET, Bff, World
+from tests.integration.bff.conftest import INVITE, PASSWORD, SECRET, Bff, World, most
 from toolkit.clerk import BackendClient, ClerkConfig, ClerkUnavailable, FrontendClient, User
 from toolkit.database import pool
 from toolkit.sweep.runner import Sweep, Swept
@@ -53,7 +53,7 @@ async def test_signed_up_verified_and_logged_in(world: World, bff: Bff) -> None:
     assert (await bff.call("GET", "/me", Cookie=cookie)).content["first_name"] == "Ada"
     row = await world.connection.fetchrow("SELECT * FROM users")
     assert row is not None
-    assert row["hashed_password"] is None
+    assert row.get("hashed_password") is None
     async with world.clerk() as clerk:
         user = await clerk.get_user(row["clerk_id"])
     assert user.external_id == str(row["id"])
@@ -103,7 +103,7 @@ async def test_a_taken_address_tells_the_browser_nothing_and_its_owner_all(
     """Invariant 9."""
     await world.invite("AX-OTHER")
     if where in ("ax", "other case"):
-        await world.legacy("Taken@example.com" if where == "other case" else "taken@example.com")
+        await world.row("Taken@example.com" if where == "other case" else "taken@example.com")
     elif where == "both":
         await world.migrated("taken@example.com")
     else:
@@ -266,7 +266,7 @@ async def test_logging_in_after_a_signup_tells_nothing_of_a_taken_address(
     world: World, bff: Bff, where: str
 ) -> None:
     await world.invite("AX-OTHER")
-    await (world.legacy if where == "ax" else world.migrated)("taken@example.com")
+    await (world.row if where == "ax" else world.migrated)("taken@example.com")
     answers = []
     for email, invite in ((NEW, INVITE), ("taken@example.com", "AX-OTHER")):
         signup_id = (await bff.sign_up(email, invite=invite, password="Another-password-1")).content[
@@ -296,7 +296,7 @@ async def test_logging_in_after_a_signup_tells_nothing_of_a_taken_address(
 
 async def test_an_outage_tells_nothing_of_a_taken_address(world: World, bff: Bff) -> None:
     await world.invite("AX-OTHER")
-    await world.legacy("taken@example.com")
+    await world.row("taken@example.com")
     signups = [
         (await bff.sign_up(email, invite=invite, password="Another-password-1")).content["signup_id"]
         for email, invite in ((NEW, INVITE), ("taken@example.com", "AX-OTHER"))
@@ -334,11 +334,11 @@ async def test_clerks_limit_is_told_for_a_taken_address_too(world: World, bff: B
 
 async def test_codes_in_quick_succession_tell_nothing_of_a_taken_address(world: World) -> None:
     """Clerk counts the codes of a fresh address, and knows nothing of a taken one's."""
-    del world.signup["codes_per_address"]
+    del world.limits["signup_code_by_address"]
     world.emulator.settings(rate_limit="production")
     await world.switch("signup", "clerk")
     await world.invite(uses=9)
-    await world.legacy("taken@example.com")
+    await world.row("taken@example.com")
     bff = await world.bff()
     told = []
     for email, address in ((NEW, "203.0.113.7"), ("taken@example.com", "203.0.113.8")):
@@ -355,7 +355,7 @@ async def test_no_answer_comes_sooner_for_a_taken_address(world: World) -> None:
     world.signup["answer_seconds"] = 0.6
     await world.switch("signup", "clerk")
     await world.invite(uses=9)
-    await world.legacy("taken@example.com")
+    await world.row("taken@example.com")
     bff = await world.bff()
     for email in (NEW, "taken@example.com"):
         begun = time.monotonic()
@@ -386,7 +386,8 @@ async def test_the_code_is_tried_though_its_clerk_session_is_over(world: World, 
 
 
 async def test_a_code_is_sent_again_after_a_pause_and_tried_a_few_times(world: World) -> None:
-    world.signup.update(resend_seconds=1_000_000, codes_per_signup={"attempts": 4, "seconds": 1_000_000})
+    world.limits["signup_pause_by_signup"] = most(1, 1_000_000)
+    world.limits["signup_code_by_signup"] = most(4, 1_000_000)
     await world.switch("signup", "clerk")
     await world.invite()
     bff = await world.bff()
@@ -401,11 +402,12 @@ async def test_a_code_is_sent_again_after_a_pause_and_tried_a_few_times(world: W
 
 
 async def test_a_mailbox_is_not_filled_by_a_stranger(world: World) -> None:
-    world.signup.update(resend_seconds=0.001, resends_per_signup={"attempts": 2, "seconds": 1_000_000})
+    world.limits["signup_pause_by_signup"] = most(1, 0.001)
+    world.limits["signup_send_by_signup"] = most(2, 1_000_000)
     await world.switch("signup", "clerk")
     await world.invite("AX-OTHER")
     await world.invite()
-    await world.legacy("taken@example.com")
+    await world.row("taken@example.com")
     bff = await world.bff()
     for email, invite in ((NEW, INVITE), ("taken@example.com", "AX-OTHER")):
         signup_id = (await bff.sign_up(email, invite=invite)).content["signup_id"]
@@ -415,7 +417,7 @@ async def test_a_mailbox_is_not_filled_by_a_stranger(world: World) -> None:
 
 async def test_a_signup_is_abandoned_by_who_began_it(world: World, bff: Bff) -> None:
     """As for a mistyped address; one that is taken looks no different."""
-    await world.legacy("taken@example.com")
+    await world.row("taken@example.com")
     for email in (NEW, "taken@example.com"):
         signup_id = (await bff.sign_up(email)).content["signup_id"]
         assert await world.uses_left() == 0
@@ -448,10 +450,10 @@ async def test_abandoned_while_clerk_is_out_is_undone_there_later(world: World, 
 
 
 async def test_signing_up_again_and_again_does_not_fill_a_mailbox(world: World) -> None:
-    world.signup["per_email"] = {"attempts": 2, "seconds": 1_000_000}
+    world.limits["signup_by_email"] = most(2, 1_000_000)
     await world.switch("signup", "clerk")
     await world.invite()
-    await world.legacy("taken@example.com")
+    await world.row("taken@example.com")
     bff = await world.bff()
     for email in (NEW, "taken@example.com"):
         assert (await bff.sign_up(email, invite="AX-NONE")).code == "fields_invalid"
@@ -592,22 +594,6 @@ async def test_without_clerk_nobody_signs_up_and_nothing_is_taken(world: World) 
     bff = await world.bff(CLERK_SECRET_KEY=None)
     assert (await bff.sign_up()).code == "authentication_unavailable"
     assert await world.uses_left() == 1
-
-
-async def test_the_switch_works_at_once_and_signing_up_as_ax_does_stays(world: World) -> None:
-    await world.invite(uses=3)
-    bff = await world.bff()
-    reply = await bff.sign_up("Old@example.com", delivery="bearer")
-    assert (reply.status, reply.content["status"]) == (201, "complete")
-    assert await bff.signed_in(reply.content["token"])
-    assert (await bff.login("Old@example.com")).content["user"]["authentication"] == "legacy"
-    assert (await bff.sign_up("old@example.com")).code == "email_taken"
-    assert (await bff.sign_up(password="short")).content["errors"][0]["field"] == "password"
-    assert (await bff.sign_up(invite="unknown")).content["errors"][0]["field"] == "invite"
-    assert await world.uses_left() == 2
-    assert await world.people() == (0, 1)
-    await world.switch("signup", "clerk")
-    assert (await bff.sign_up()).content["status"] == "needs_email_verification"
 
 
 async def test_a_running_bff_sweeps_by_itself(world: World) -> None:

@@ -215,7 +215,7 @@ async def test_signups_side_by_side_with_faults_and_kills(world: World) -> None:
     await world.switch("signup", "clerk")
     for invite, uses in INVITES.items():
         await world.invite(invite, uses)
-    await world.legacy("ax@example.com")
+    await world.row("ax@example.com")
     loop = asyncio.get_running_loop()
 
     @settings(max_examples=12, deadline=None, database=None)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from bff.addresses import Network, client_address, limited_network
+from bff.http.addresses import Network, client_address
+from bff.visitor import Visitor
 
 PROXIES: tuple[Network, ...] = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
 OUTSIDE = st.ip_addresses().filter(lambda address: not any(address in network for network in PROXIES))
@@ -56,7 +57,12 @@ def test_whatever_a_user_claims_the_proxy_tells_the_address(claimed: list[str], 
     assert ip_address(told) in (real, getattr(real, "ipv4_mapped", None))
 
 
+def network(address: str) -> str | None:
+    return Visitor(ip_address(address), None).network
+
+
 def test_limits_take_an_ipv6_network_for_one_user() -> None:
-    assert limited_network(ip_address("2001:db8::1")) == limited_network(ip_address("2001:db8::ffff"))
-    assert limited_network(ip_address("2001:db8::1")) != limited_network(ip_address("2001:db8:0:1::1"))
-    assert limited_network(ip_address("192.0.2.1")) == "192.0.2.1"
+    assert network("2001:db8::1") == network("2001:db8::ffff")
+    assert network("2001:db8::1") != network("2001:db8:0:1::1")
+    assert network("192.0.2.1") == "192.0.2.1"
+    assert Visitor(None, None).network is None

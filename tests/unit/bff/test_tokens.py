@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from bff.tokens import ClientTokenCipher, Sealed, hash_token, new_token
+from bff.tokens import Cipher, Sealed, hash_token, new_token
 
 
 def test_tokens_are_256_random_bits() -> None:
@@ -15,7 +15,7 @@ def test_tokens_are_256_random_bits() -> None:
 
 
 def test_a_sealed_token_opens_with_its_key_alone() -> None:
-    cipher, other = ClientTokenCipher(b"k" * 32), ClientTokenCipher(b"l" * 32)
+    cipher, other = Cipher(b"k" * 32), Cipher(b"l" * 32)
     sealed = cipher.seal("clerk's token")
     assert sealed.cipher is not None
     assert b"clerk" not in sealed.cipher
@@ -25,7 +25,7 @@ def test_a_sealed_token_opens_with_its_key_alone() -> None:
 
 
 def test_a_sealed_token_that_was_changed_does_not_open() -> None:
-    cipher = ClientTokenCipher(b"k" * 32)
+    cipher = Cipher(b"k" * 32)
     sealed = cipher.seal("clerk's token")
     assert sealed.cipher is not None
     for place in range(len(sealed.cipher)):
@@ -36,4 +36,4 @@ def test_a_sealed_token_that_was_changed_does_not_open() -> None:
 
 @pytest.mark.parametrize("sealed", [Sealed(None, None), Sealed(b"x" * 32, None)])
 def test_without_a_token_there_is_none(sealed: Sealed) -> None:
-    assert ClientTokenCipher(b"k" * 32).open(sealed) is None
+    assert Cipher(b"k" * 32).open(sealed) is None

@@ -1,0 +1,39 @@
+"""Rows of `users`, as far as both systems have them."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from bff import emails
+from toolkit.database import Connection, queries
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A row of `users`."""
+
+    id: UUID
+    email: str
+    email_verified: bool
+    clerk_id: str | None
+    """Set: Clerk checks the login, and nothing else does (invariant 3)."""
+    disabled: bool
+
+
+async def by_email(connection: Connection, email: str) -> Account | None:
+    """The user with this address; only users of Clerk are found in whatever case and form it is typed."""
+    record = await queries.account_by_email(connection, email=email)
+    if record is None and (normal := emails.normal(email)) != email:
+        record = await queries.account_by_email(connection, email=normal)
+    return Account(**record) if record else None
+
+
+async def by_id(connection: Connection, user_id: UUID) -> Account | None:
+    """The user with this id."""
+    record = await queries.account_by_id(connection, user_id=user_id)
+    return Account(**record) if record else None
+
+
+async def typed_as(connection: Connection, email: str) -> str:
+    """What all forms of a typed address have in common, whether anybody has it or not."""
+    folded: str = await queries.lower(connection, text=emails.normal(email))
+    return folded

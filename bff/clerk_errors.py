@@ -1,0 +1,108 @@
+"""What Clerk refuses, as refusals of our own: the one place that knows both."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import structlog
+
+from bff.refusals import (
+    AuthenticationUnavailable,
+    CodeInvalid,
+    CredentialsInvalid,
+    FieldError,
+    FieldsInvalid,
+    Refusal,
+    TooManyAttempts,
+)
+from toolkit.clerk import (
+    ClerkAnswerUnexpected,
+    ClerkApiError,
+    ClerkError,
+    ClerkRateLimited,
+    ClerkUnavailable,
+    IdentifierNotFound,
+    IncorrectCode,
+    IncorrectPassword,
+    IncorrectTotp,
+    NoPasswordSet,
+    ParameterInvalid,
+    PasswordRejected,
+    SignUpNotAllowed,
+    StrategyInvalid,
+    UserBanned,
+    UserLocked,
+    VerificationFailed,
+)
+
+RETRY_AFTER = 5.0
+"""Seconds after which what Clerk did not answer may be tried again."""
+
+_OUTCOMES: Mapping[type[ClerkApiError], str] = {
+    IncorrectPassword: "wrong_password",
+    IdentifierNotFound: "not_in_clerk",
+    NoPasswordSet: "no_password",
+    StrategyInvalid: "no_password",
+    UserLocked: "locked",
+    UserBanned: "banned",
+}
+"""What Clerk refuses a sign-in for, and how it is counted; from outside all look alike (invariant 9)."""
+_FIELDS = {
+    "email_address": "email",
+    "password": "password",
+    "first_name": "first_name",
+    "last_name": "last_name",
+}
+"""Clerk's names of what a signup's form has."""
+
+_log = structlog.get_logger("bff")
+
+
+def refusal(error: ClerkError) -> Refusal:
+    """What somebody is told whose password or code Clerk does not take."""
+    if isinstance(error, ClerkRateLimited):
+        return TooManyAttempts(retry_after=error.retry_after)
+    if isinstance(error, IncorrectCode | IncorrectTotp | VerificationFailed):
+        return CodeInvalid()
+    for kind, outcome in _OUTCOMES.items():
+        if isinstance(error, kind):
+            return CredentialsInvalid(outcome)
+    return unavailable(error)
+
+
+def signup_refusal(error: ClerkError) -> Refusal:
+    """What somebody is told whose signup Clerk does not take."""
+    if isinstance(error, ClerkRateLimited):
+        return TooManyAttempts(retry_after=error.retry_after)
+    if isinstance(error, IncorrectCode | VerificationFailed):
+        return CodeInvalid()
+    if isinstance(error, SignUpNotAllowed):
+        return FieldsInvalid(FieldError("email", "not_allowed", "This address cannot be used here."))
+    if isinstance(error, PasswordRejected | ParameterInvalid):
+        faults = [
+            FieldError(_FIELDS[entry.param], entry.code, entry.long_message or entry.message)
+            for entry in error.errors
+            if entry.param in _FIELDS
+        ]
+        if faults:
+            return FieldsInvalid(*faults)
+    return unavailable(error)
+
+
+def unavailable(error: ClerkError) -> AuthenticationUnavailable:
+    """Clerk is out, or answers what nobody here has a word for: that is noted for the operator."""
+    _log.warning("clerk refused", error=str(error), trace_id=error.trace_id)
+    if not isinstance(error, ClerkUnavailable):
+        return AuthenticationUnavailable(retry_after=RETRY_AFTER)
+    asked = error.maybe_applied or isinstance(error, ClerkAnswerUnexpected)
+    return AuthenticationUnavailable(retry_after=error.retry_after or RETRY_AFTER, asked=asked)
+
+
+@contextmanager
+def refused(*but: type[ClerkError]) -> Iterator[None]:
+    """Around calls to Clerk: raises refusals, `but` for errors that the caller understands itself."""
+    try:
+        yield
+    except but:
+        raise
+    except ClerkError as error:
+        raise refusal(error) from None

@@ -1,0 +1,57 @@
+"""What AX keeps of a user's password and second factor."""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pyotp
+
+from bff.refusals import AuthenticationUnavailable
+from toolkit import totp
+from toolkit.database import Connection, queries
+from toolkit.totp import TotpUnfit
+
+STEP = 30
+"""Seconds that an authenticator code stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The legacy columns of a row of `users`."""
+
+    digest: str | None = field(repr=False)
+    second_factor: bool
+    totp_cipher: bytes | None = field(repr=False)
+    totp_nonce: bytes | None = field(repr=False)
+
+
+async def find(connection: Connection, user_id: UUID) -> Credentials | None:
+    """The credentials of a user whom AX checks; None for one who was moved to Clerk, disabled or deleted meanwhile."""
+    record = await queries.legacy_credentials(connection, user_id=user_id)
+    return Credentials(**record) if record else None
+
+
+def hash_digest(digest: str) -> str:
+    """SHA-256 of a digest, in hex: tells whether it is still the same, and nothing else."""
+    return hashlib.sha256(digest.encode()).hexdigest()
+
+
+def is_totp_code(credentials: Credentials, code: str, key: bytes | None) -> bool:
+    """Whether it is the user's authenticator code; a step early or late is taken, as AX does.
+
+    Raises AuthenticationUnavailable when the secret does not open.
+    """
+    if credentials.totp_cipher is None or key is None:
+        raise AuthenticationUnavailable
+    try:
+        secret = totp.decrypt(credentials.totp_cipher, credentials.totp_nonce, key)
+    except TotpUnfit as error:
+        raise AuthenticationUnavailable from error
+    now = int(time.time()) // STEP
+    generator = pyotp.TOTP(secret)
+    return any(
+        secrets.compare_digest(generator.at(step * STEP).encode(), code.encode())
+        for step in (now, now - 1, now + 1)
+    )

@@ -1,0 +1,42 @@
+"""Legacy, mounted: AX's system for proofs, and AX's signup. It serves nothing itself."""
+
+from prometheus_client import Gauge
+
+from bff.database import Database
+from bff.legacy.passwords import Passwords
+from bff.legacy.signup import LegacySignup
+from bff.legacy.system import LegacySystem
+from bff.parts import Parts
+from bff.proof.feature import LEGACY_SYSTEM
+from bff.sessions.service import Sessions
+from bff.signup.feature import LEGACY_SIGNUP
+from toolkit.database import queries
+
+
+def mount(parts: Parts) -> None:
+    """Hand AX's own checks to those who use them."""
+
+    async def typical_digest() -> str | None:
+        return await _typical_digest(parts.database)
+
+    passwords = Passwords(typical_digest, parts.settings.login.legacy_slots)
+    parts.app[LEGACY_SYSTEM] = LegacySystem(parts.database, passwords, parts.environment.totp_key)
+    sessions = Sessions(parts.settings.session, parts.cipher)
+    parts.app[LEGACY_SIGNUP] = LegacySignup(parts.database, sessions, passwords)
+    busy = Gauge(
+        "bff_legacy_verifications",
+        "Argon2 verifications under way or waiting.",
+        registry=parts.metrics.registry,
+    )
+    busy.set_function(lambda: passwords.pending)
+
+    async def close() -> None:
+        passwords.close()
+
+    parts.at_end(close)
+
+
+async def _typical_digest(database: Database) -> str | None:
+    async with database.connection() as connection:
+        digest: str | None = await queries.typical_digest(connection)
+    return digest

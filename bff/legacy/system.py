@@ -1,0 +1,106 @@
+"""AX as the system that checks passwords and codes."""
+
+from datetime import timedelta
+
+from bff.accounts import Account
+from bff.database import Database
+from bff.legacy import credentials
+from bff.legacy.credentials import Credentials, hash_digest, is_totp_code
+from bff.legacy.passwords import Passwords
+from bff.proof.systems import (
+    Changed,
+    Gone,
+    Method,
+    MethodName,
+    NewPasswordNeeded,
+    Proved,
+    State,
+    StepNeeded,
+    SystemName,
+)
+from bff.refusals import CodeInvalid, CredentialsInvalid
+from bff.tokens import hash_token
+from bff.visitor import Visitor
+from toolkit.database import Connection, queries
+
+CODE_LIFETIME = timedelta(minutes=2)
+"""Longer than an authenticator code is taken."""
+
+_DIGEST, _CODE = "digest", "code"
+"""The facts that a state holds: SHA-256 of the digest that the password was checked against, and the code that was right."""
+
+
+class LegacySystem:
+    """Checks users who are not in Clerk, as long as the switch `legacy_login` is on. `totp_key` opens the TOTP secrets."""
+
+    name: SystemName = "legacy"
+
+    def __init__(self, database: Database, passwords: Passwords, totp_key: bytes | None) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._totp_key = totp_key
+
+    async def check_password(
+        self, account: Account, password: str, client_token: str | None, visitor: Visitor
+    ) -> Proved | StepNeeded | NewPasswordNeeded:
+        """Check a password against its digest. Raises as `System.check_password` does."""
+        found = await self._find(account)
+        if found is None:
+            await self.pretend(password)
+            raise CredentialsInvalid("legacy_off")
+        if found.digest is None:
+            await self.pretend(password)
+            raise CredentialsInvalid("no_password")
+        if not await self._passwords.matches(found.digest, password):
+            raise CredentialsInvalid("wrong_password")
+        state = State({_DIGEST: hash_digest(found.digest)})
+        if found.second_factor:
+            return StepNeeded(account, self.name, "second_factor", (Method("totp"),), state)
+        return Proved(account, self.name, state)
+
+    async def pretend(self, password: str) -> None:
+        """Compute a digest for nobody."""
+        await self._passwords.pretend(password)
+
+    async def send_code(self, state: State, method: Method, visitor: Visitor) -> State:
+        """AX sends no codes. Raises Gone."""
+        raise Gone
+
+    async def check_code(
+        self, account: Account, state: State, method: MethodName, code: str, visitor: Visitor
+    ) -> Proved | NewPasswordNeeded:
+        """Check a code of the user's authenticator. Raises as `System.check_code` does."""
+        found = await self._find(account)
+        if found is None:
+            raise Changed
+        if not is_totp_code(found, code, self._totp_key):
+            raise CodeInvalid
+        return Proved(account, self.name, State({**state.facts, _CODE: code}))
+
+    async def settle(self, connection: Connection, proved: Proved) -> None:
+        """Spend the code, and hold the row as it was when the password was checked. Raises Changed or CodeInvalid."""
+        facts, user_id = proved.state.facts, proved.account.id
+        if _CODE in facts and not await queries.spend_code(
+            connection,
+            user_id=user_id,
+            code_hash=hash_token(f"{user_id} {facts[_CODE]}"),
+            lifetime=CODE_LIFETIME,
+        ):
+            raise CodeInvalid
+        if not await queries.hold_legacy_standing(
+            connection,
+            user_id=user_id,
+            digest_hash=bytes.fromhex(facts[_DIGEST]),
+            second_factor_passed=_CODE in facts,
+        ):
+            raise Changed
+
+    async def _find(self, account: Account) -> Credentials | None:
+        """The user's credentials; None with the switch off. Raises Changed."""
+        async with self._database.connection() as connection:
+            if await queries.switch(connection, name="legacy_login") != "on":
+                return None
+            found = await credentials.find(connection, account.id)
+        if found is None:
+            raise Changed
+        return found

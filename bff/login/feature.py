@@ -1,0 +1,27 @@
+"""Logging in, mounted."""
+
+from bff.login.counts import LoginCounts
+from bff.login.routes import LoginRoutes
+from bff.login.service import LoginService
+from bff.parts import Parts
+from bff.proof.feature import proof_service
+from bff.sessions.clerk import ClerkSessions
+from bff.sessions.service import Sessions
+from bff.signup.feature import SIGNUPS
+
+
+def mount(parts: Parts) -> None:
+    """Serve the login."""
+    clerk_sessions = ClerkSessions(parts.frontend)
+    login = LoginService(
+        parts.database,
+        proof_service(parts, clerk_sessions),
+        Sessions(parts.settings.session, parts.cipher),
+        clerk_sessions,
+        parts.app[SIGNUPS],
+        parts.limits,
+        LoginCounts(parts.database, parts.metrics.registry),
+        parts.settings.login,
+    )
+    parts.serve(LoginRoutes(login, parts.edge).endpoints())
+    parts.at_end(clerk_sessions.close)

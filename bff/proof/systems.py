@@ -1,0 +1,113 @@
+"""A system that checks passwords and codes: Clerk, or AX's own as long as there is one.
+
+`bff/proof/clerk.py` and `bff/legacy/` implement `System`. What a system has to remember between the steps of a proof is
+its `State`: Clerk's sign-in (or another day its check of a live session), or the digest that a password was checked
+against.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from bff.accounts import Account
+from bff.sessions.service import ClerkSession
+from bff.visitor import Visitor
+from toolkit.database import Connection
+
+SystemName = Literal["clerk", "legacy"]
+MethodName = Literal["totp", "backup_code", "sms", "email"]
+Kind = Literal["second_factor", "client_trust"]
+"""Why a step is needed: the user has a second factor, or Clerk does not know the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a system remembers. `facts` are its own, and nobody else looks into them."""
+
+    facts: Mapping[str, str] = field(repr=False)
+    client_token: str | None = field(default=None, repr=False)
+    """What Clerk knows the device by from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method that is on offer."""
+
+    name: MethodName
+    to: str | None = None
+    """Where a code goes, masked; None for codes that the user has."""
+    reference: str | None = None
+    """The system's id of the phone number or email address; None when no code is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Somebody proved all that their system asks of them."""
+
+    account: Account
+    system: SystemName
+    state: State
+    clerk_session: ClerkSession | None = None
+    """What Clerk made of it."""
+    challenge_id: str | None = field(default=None, repr=False)
+    """The challenge that it finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepNeeded:
+    """The password was right; the system wants one of these methods, too."""
+
+    account: Account
+    system: SystemName
+    kind: Kind
+    methods: tuple[Method, ...]
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class NewPasswordNeeded:
+    """The password was right, and must be replaced before anything else."""
+
+
+class Changed(Exception):
+    """The user does not stand any more as when the proof began: moved to Clerk, disabled, or with another password."""
+
+
+class Gone(Exception):
+    """The system does not know any more what was begun: the proof must begin anew."""
+
+
+class System(Protocol):
+    """Every call raises AuthenticationUnavailable when the system can't be asked, or does not answer as it should."""
+
+    name: SystemName
+
+    async def check_password(
+        self, account: Account, password: str, client_token: str | None, visitor: Visitor
+    ) -> Proved | StepNeeded | NewPasswordNeeded:
+        """Check a password. `client_token` is what Clerk knows the visitor's device by, for this user.
+
+        Raises CredentialsInvalid, TooManyAttempts or Changed.
+        """
+        ...
+
+    async def pretend(self, password: str) -> None:
+        """Take as long as a check takes, for an address that nobody has (invariant 9)."""
+        ...
+
+    async def send_code(self, state: State, method: Method, visitor: Visitor) -> State:
+        """Send a code; the state from then on. Raises Gone, CredentialsInvalid or TooManyAttempts."""
+        ...
+
+    async def check_code(
+        self, account: Account, state: State, method: MethodName, code: str, visitor: Visitor
+    ) -> Proved | NewPasswordNeeded:
+        """Check a code. Raises CodeInvalid, CredentialsInvalid, TooManyAttempts, Gone or Changed."""
+        ...
+
+    async def settle(self, connection: Connection, proved: Proved) -> None:
+        """In the transaction that acts on a proof: see that it still holds, and keep it so until the end.
+
+        Raises Changed, or CodeInvalid when the code was used elsewhere meanwhile.
+        """
+        ...

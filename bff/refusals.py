@@ -1,0 +1,148 @@
+"""Why somebody is refused. Services raise these; `bff/http/problems.py` says what each is over HTTP.
+
+Refusal
+├── RequestInvalid
+│   ├── MediaTypeUnsupported
+│   ├── RequestTooLarge
+│   └── MethodNotAllowed
+├── FieldsInvalid
+├── OriginMismatch
+├── NotFound
+├── SessionRequired
+├── CredentialsInvalid
+├── CodeInvalid
+├── ChallengeExpired
+├── SignupEnded
+├── EmailTaken
+├── TooManyAttempts
+└── Unavailable
+    ├── AuthenticationUnavailable
+    ├── DatabaseUnavailable
+    └── InternalError
+"""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with a field of the request's body."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Refusal(Exception):
+    """A subclass's docstring is what the person is told, unless `detail` says it better.
+
+    `retry_after` is in seconds. `outcome` is what a login counts it as (clerk_migration.login_counts); None: not at all.
+    """
+
+    outcome: str | None = None
+
+    def __init__(self, detail: str | None = None, *, retry_after: float | None = None) -> None:
+        self.detail = detail or inspect.cleandoc(type(self).__doc__ or "")
+        self.retry_after = retry_after
+        super().__init__(self.detail)
+
+
+class RequestInvalid(Refusal):
+    """The request is not what this endpoint takes."""
+
+    def __init__(self, detail: str | None = None, *, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.errors = tuple(errors)
+
+
+class MediaTypeUnsupported(RequestInvalid):
+    """The body must be JSON (Content-Type: application/json)."""
+
+
+class RequestTooLarge(RequestInvalid):
+    """The request is too large."""
+
+
+class MethodNotAllowed(RequestInvalid):
+    """This cannot be done here."""
+
+
+class FieldsInvalid(Refusal):
+    """Some of what was given cannot be taken; `errors` says what."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+class OriginMismatch(Refusal):
+    """The request comes from a page of another site."""
+
+
+class NotFound(Refusal):
+    """There is nothing here."""
+
+
+class SessionRequired(Refusal):
+    """Log in first."""
+
+
+class CredentialsInvalid(Refusal):
+    """Email or password is wrong."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class CodeInvalid(Refusal):
+    """The code is wrong, has expired, or was used before."""
+
+    def __init__(self, outcome: str | None = "wrong_code") -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class ChallengeExpired(Refusal):
+    """This login was not finished in time, or with too many wrong codes. Begin again."""
+
+
+class SignupEnded(Refusal):
+    """This signup is over. Log in, or sign up again."""
+
+
+class EmailTaken(Refusal):
+    """There is an account with this address already."""
+
+
+class TooManyAttempts(Refusal):
+    """Too many attempts. Wait a little, then try again."""
+
+    outcome = "limited"
+    asked = False
+    """Nobody looked at what was tried, so it may be tried again."""
+
+
+class Unavailable(Refusal):
+    """The service is not available at the moment. Try again shortly."""
+
+
+class AuthenticationUnavailable(Unavailable):
+    """Authentication is not available at the moment. Try again shortly."""
+
+    outcome = "unavailable"
+
+    def __init__(self, *, retry_after: float | None = None, asked: bool = True) -> None:
+        super().__init__(retry_after=retry_after)
+        self.asked = asked
+        """False when the system certainly did not look at what was tried, so that it may be tried again."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The service is not available at the moment. Try again shortly."""
+
+
+class InternalError(Unavailable):
+    """This should not have happened. It was noted; try again."""

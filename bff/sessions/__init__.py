@@ -1,0 +1,1 @@
+"""AX's sessions and API keys: minting, finding, listing and ending them."""

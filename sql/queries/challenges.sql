@@ -1,0 +1,72 @@
+-- Proofs that wait for a second step, and what must be remembered of the codes that finished one.
+
+-- name: open_challenge(id_hash, user_id, system, purpose, session_id, kind, delivery, methods, state_cipher, state_nonce, lifetime)$
+-- Keep a proof that waits; when it ends.
+INSERT INTO clerk_migration.challenges (
+    id_hash, user_id, system, purpose, session_id, kind, delivery, methods, state_cipher, state_nonce, expires_at
+)
+VALUES (
+    :id_hash, :user_id, :system, :purpose, :session_id, :kind, :delivery, :methods::jsonb, :state_cipher, :state_nonce,
+    now() + :lifetime::interval
+)
+RETURNING expires_at;
+
+-- name: get_challenge(id_hash, purpose, session_id, most)^
+-- A challenge that can still be finished, for what it was begun for.
+SELECT user_id, system, kind, delivery, methods::text AS methods, state_cipher, state_nonce
+FROM clerk_migration.challenges
+WHERE
+    id_hash = :id_hash
+    AND purpose = :purpose
+    AND session_id IS NOT DISTINCT FROM :session_id::uuid
+    AND used_at IS NULL
+    AND expires_at > now()
+    AND attempts < :most;
+
+-- name: attempt_challenge(id_hash, purpose, session_id, most)^
+-- Spend an attempt before the code is looked at; nothing comes back when none is left.
+UPDATE clerk_migration.challenges
+SET attempts = attempts + 1
+WHERE
+    id_hash = :id_hash
+    AND purpose = :purpose
+    AND session_id IS NOT DISTINCT FROM :session_id::uuid
+    AND used_at IS NULL
+    AND expires_at > now()
+    AND attempts < :most
+RETURNING user_id, system, kind, delivery, methods::text AS methods, state_cipher, state_nonce;
+
+-- name: give_back_attempt(id_hash)!
+-- Return an attempt whose code nobody looked at.
+UPDATE clerk_migration.challenges
+SET attempts = attempts - 1
+WHERE id_hash = :id_hash AND attempts > 0;
+
+-- name: keep_challenge_state(id_hash, state_cipher, state_nonce)!
+-- Replace what the system has to remember, such as Clerk's newest client token.
+UPDATE clerk_migration.challenges
+SET state_cipher = :state_cipher, state_nonce = :state_nonce
+WHERE id_hash = :id_hash AND used_at IS NULL;
+
+-- name: use_challenge(id_hash)$
+-- Finish a challenge: true once.
+UPDATE clerk_migration.challenges
+SET used_at = now()
+WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now()
+RETURNING true;
+
+-- name: spend_code(user_id, code_hash, lifetime)$
+-- Use up a code of a user: true once, as long as the code could be used. Who comes second waits for the first to end.
+INSERT INTO clerk_migration.spent_codes AS c (user_id, code_hash, expires_at)
+VALUES (:user_id, :code_hash, now() + :lifetime::interval)
+ON CONFLICT (user_id, code_hash) DO UPDATE SET expires_at = excluded.expires_at
+WHERE c.expires_at <= now()
+RETURNING true;
+
+-- name: forget_expired_challenges()!
+-- Delete challenges that ended an hour ago.
+DELETE FROM clerk_migration.challenges WHERE expires_at < now() - interval '1 hour';
+
+-- name: forget_spent_codes()!
+-- Delete codes that nobody could use any more.
+DELETE FROM clerk_migration.spent_codes WHERE expires_at <= now();

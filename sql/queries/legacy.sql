@@ -1,0 +1,36 @@
+-- All that touches the columns and tables of legacy authentication. It goes away with `bff/legacy`.
+
+-- name: legacy_credentials(user_id)^
+-- What AX checks a user by; nothing for one who is in Clerk or disabled.
+SELECT hashed_password AS digest, enabled_2fa AS second_factor, totp_cipher, nonce AS totp_nonce
+FROM users
+WHERE id = :user_id AND clerk_id IS NULL AND disabled_at IS NULL;
+
+-- name: hold_legacy_standing(user_id, digest_hash, second_factor_passed)$
+-- True if the user is still AX's, with the digest that was checked, and without a second factor that was not asked for;
+-- and so it stays until the transaction ends (invariants 2, 3 and 4).
+SELECT true
+FROM users
+WHERE
+    id = :user_id
+    AND clerk_id IS NULL
+    AND disabled_at IS NULL
+    AND sha256(convert_to(hashed_password, 'UTF8')) = :digest_hash::bytea
+    AND (:second_factor_passed::boolean OR NOT enabled_2fa)
+FOR SHARE;
+
+-- name: typical_digest()$
+-- A digest whose parameters most of the table's have, as far as a sample tells.
+SELECT max(hashed_password) AS digest
+FROM (SELECT hashed_password FROM users WHERE hashed_password IS NOT NULL LIMIT 200) AS sample
+GROUP BY regexp_replace(hashed_password, '(\$[^$]*){2}$', '')
+ORDER BY count(*) DESC
+LIMIT 1;
+
+-- name: insert_legacy_user(email, digest, first_name, last_name)$
+-- A user whose password AX keeps: the id; nothing when the address is taken.
+INSERT INTO users (email, hashed_password, first_name, last_name)
+SELECT :email, :digest, :first_name, :last_name
+WHERE NOT EXISTS (SELECT FROM users WHERE lower(email) = lower(:email))
+ON CONFLICT (email) DO NOTHING
+RETURNING id;

@@ -1,0 +1,32 @@
+-- Limits on attempts.
+
+-- name: spend_attempts(keys, attempts, seconds)
+-- Let an attempt through under each key (its hash), unless there were as many as may be in the seconds before; what is
+-- refused does not count. With the oldest that counts, in seconds from now (negative). Keys are taken in one order, so
+-- that two replicas never wait for each other.
+WITH given AS (
+    SELECT g.key_hash, g.attempts, g.seconds
+    FROM unnest(:keys::bytea[], :attempts::int[], :seconds::float8[]) AS g (key_hash, attempts, seconds)
+    ORDER BY g.key_hash
+)
+
+INSERT INTO clerk_migration.attempts AS a (key_hash, times, refused)
+SELECT key_hash, ARRAY[now()], false FROM given
+ON CONFLICT (key_hash) DO UPDATE SET (times, refused, updated_at) = (
+    SELECT
+        CASE WHEN cardinality(within.times) < g.attempts THEN within.times || now() ELSE within.times END,
+        cardinality(within.times) >= g.attempts,
+        now()
+    FROM given AS g
+    CROSS JOIN LATERAL (
+        SELECT array(
+            SELECT t.at FROM unnest(a.times) AS t (at) WHERE t.at > now() - make_interval(secs => g.seconds) ORDER BY t.at
+        ) AS times
+    ) AS within
+    WHERE g.key_hash = a.key_hash
+)
+RETURNING a.key_hash, a.refused, extract(EPOCH FROM a.times[1] - now())::float8 AS oldest;
+
+-- name: forget_old_attempts()!
+-- Delete what no limit looks at any more.
+DELETE FROM clerk_migration.attempts WHERE updated_at < now() - interval '2 days';

@@ -1,0 +1,46 @@
+"""A BFF with users whom AX checks itself."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tests.emulator import Emulator
+from tests.integration.bff.conftest import PASSWORD, SECRET, TOTP_KEY, World, new_world
+from tests.postgres import Server
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+NONCE = b"n" * 12
+
+
+class LegacyWorld(World):
+    """A world whose users are checked by AX."""
+
+    system = "legacy"
+
+    async def legacy(self, email: str = "legacy@example.com", *, totp: bool = False, **columns: Any) -> str:
+        """A user whom AX checks; the id."""
+        if totp:
+            cipher = AESGCM(TOTP_KEY).encrypt(NONCE, SECRET.encode(), None)
+            columns = {"enabled_2fa": True, "totp_cipher": cipher, "nonce": NONCE, **columns}
+        return await self.row(email, **{"hashed_password": CHEAP.hash(PASSWORD), **columns})
+
+    async def moved(self, email: str = "clerk@example.com", *, old_password: str) -> str:
+        """A user whom Clerk checks, and whose row still has the digest of an old password; the Clerk id."""
+        async with self.clerk() as clerk:
+            made = await clerk.create_user(email_address=email, password=PASSWORD)
+        await self.row(email, clerk_id=made.id, hashed_password=CHEAP.hash(old_password))
+        return made.id
+
+    async def add(self, email: str = "somebody@example.com", *, totp: bool = False) -> str:
+        await self.legacy(email, totp=totp)
+        return email
+
+
+@pytest.fixture
+async def world(postgres: Server, emulator: Emulator, tmp_path: Path) -> AsyncIterator[LegacyWorld]:
+    async with new_world(LegacyWorld, postgres, emulator, tmp_path) as world:
+        yield world
