@@ -12,10 +12,12 @@ import pytest
 from toolkit.paths import ROOT
 
 PACKAGES = ("toolkit", "bff")
-DRAWN = ("toolkit",)
-"""Packages whose rooms docs/architecture.md puts in an order."""
 SANDBOX_USERS = {"toolkit.cli.sandbox", "toolkit.environment"}
 """Who may import the sandbox, each in the function that needs it."""
+BFF_USES = {
+    *("toolkit.clerk", "toolkit.database", "toolkit.environment", "toolkit.errors"),
+    *("toolkit.playbook", "toolkit.sweep", "toolkit.totp"),
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def test_no_import_goes_round_in_a_circle() -> None:
 
 
 def test_every_room_has_its_place_in_the_order(layers: dict[str, int]) -> None:
-    rooms = {room(module) for module in MODULES if module.partition(".")[0] in DRAWN and "." in module}
+    rooms = {room(module) for module in MODULES if "." in module}
     assert rooms == set(layers)
 
 
@@ -111,6 +113,27 @@ def test_the_toolkit_imports_nothing_of_the_bff() -> None:
         for found in IMPORTS
         if room(found.importer).startswith("toolkit") and room(found.module).startswith("bff")
     } == set()
+
+
+def test_the_bff_uses_little_of_the_toolkit() -> None:
+    taken = {
+        (found.importer, room(found.module))
+        for found in IMPORTS
+        if found.importer.startswith("bff.") and found.module.startswith("toolkit.")
+    }
+    assert {used for _, used in taken} == {*BFF_USES, "toolkit.cli"}
+    assert {importer for importer, used in taken if used == "toolkit.cli"} == {"bff.cli"}
+
+
+def test_legacy_is_mounted_in_one_place_and_known_in_no_other() -> None:
+    users = [
+        found
+        for found in IMPORTS
+        if room(found.module) == "bff.legacy" and room(found.importer) != "bff.legacy"
+    ]
+    assert [(found.importer, found.module, found.name) for found in users] == [
+        ("bff.app", "bff.legacy.feature", "mount")
+    ]
 
 
 def test_the_sandbox_is_imported_in_two_places_and_only_when_it_is_needed() -> None:

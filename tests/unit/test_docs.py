@@ -63,6 +63,19 @@ def test_every_invariant_that_is_cited_exists(texts: dict[str, str]) -> None:
     assert cited <= set(stated)
 
 
+def test_the_map_shows_what_is_there() -> None:
+    drawing = read(ARCHITECTURE).partition("## The map")[2].partition("```text\n")[2].partition("```")[0]
+    above: list[tuple[int, Path]] = [(-1, ROOT)]
+    for line in drawing.splitlines():
+        depth = len(line) - len(line.lstrip())
+        while above[-1][0] >= depth:
+            above.pop()
+        path = above[-1][1] / line.split()[0]
+        assert path.is_dir() if line.split()[0].endswith("/") else path.is_file(), path
+        above.append((depth, path))
+    assert len(drawing.splitlines()) > 10
+
+
 def test_the_lifecycle_table_names_tests_that_exist() -> None:
     page = read(ROOT / "docs" / "login.md")
     folders = (ROOT / "tests" / "integration" / "bff", ROOT / "tests" / "integration" / "legacy")
