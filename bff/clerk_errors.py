@@ -88,6 +88,15 @@ def signup_refusal(error: ClerkError) -> Refusal:
     return unavailable(error)
 
 
+@contextmanager
+def signup_refused() -> Iterator[None]:
+    """Around calls to Clerk for a signup: raises refusals."""
+    try:
+        yield
+    except ClerkError as error:
+        raise signup_refusal(error) from None
+
+
 def unavailable(error: ClerkError) -> AuthenticationUnavailable:
     """Clerk is out, or answers what nobody here has a word for: that is noted for the operator."""
     _log.warning("clerk refused", error=str(error), trace_id=error.trace_id)

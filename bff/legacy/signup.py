@@ -5,8 +5,8 @@ from bff.database import Database
 from bff.legacy.passwords import Passwords
 from bff.refusals import EmailTaken, FieldError, FieldsInvalid, InternalError
 from bff.sessions.service import Minted, Sessions
-from bff.signup.clerk import Person
-from bff.signup.service import hash_invite, invite_invalid
+from bff.signup import invites
+from bff.signup.person import Person
 from bff.visitor import Visitor
 from toolkit.database import queries
 
@@ -28,8 +28,7 @@ class LegacySignup:
             raise FieldsInvalid(FieldError("password", "too_short", detail))
         digest = await self._passwords.digest(person.password)
         async with self._database.transaction() as connection:
-            if await queries.take_invite(connection, code_hash=hash_invite(invite)) is None:
-                raise invite_invalid()
+            await invites.take(connection, invite)
             user_id = await queries.insert_legacy_user(
                 connection,
                 email=person.email,

@@ -7,7 +7,7 @@ from bff.parts import Parts
 from bff.proof.feature import proof_service
 from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import Sessions
-from bff.signup.feature import SIGNUPS
+from bff.signup.feature import RESUMING
 
 
 def mount(parts: Parts) -> None:
@@ -18,7 +18,7 @@ def mount(parts: Parts) -> None:
         proof_service(parts, clerk_sessions),
         Sessions(parts.settings.session, parts.cipher),
         clerk_sessions,
-        parts.app[SIGNUPS],
+        parts.app[RESUMING],
         parts.limits,
         LoginCounts(parts.database, parts.metrics.registry),
         parts.settings.login,

@@ -3,14 +3,11 @@
 Nothing else mints a session for somebody who has an account. Both systems end in the same one.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Protocol
 
-from bff.accounts import Account
 from bff.database import Database
 from bff.limits import Limits
 from bff.login.counts import LoginCounts
@@ -19,8 +16,10 @@ from bff.proof.service import Challenged, Claim, ProofService
 from bff.proof.systems import Changed, Method, MethodName, NewPasswordNeeded, Proved, StepNeeded, SystemName
 from bff.refusals import AuthenticationUnavailable, ChallengeExpired, CredentialsInvalid, Refusal
 from bff.sessions.clerk import ClerkSessions
-from bff.sessions.service import ClerkSession, Complete, Delivery, Sessions
+from bff.sessions.service import Complete, Delivery, Sessions
 from bff.signup.outcomes import Verifying
+from bff.signup.resuming import Resuming
+from bff.timing import wait_until
 from bff.visitor import Visitor
 from toolkit.playbook.bff import LoginSettings
 
@@ -28,28 +27,6 @@ ROUNDS = 3
 """How often a login is begun anew because the user changed under it (is moved to Clerk just now)."""
 
 Outcome = Complete | Challenged | NewPasswordNeeded | Verifying
-
-
-class Signups(Protocol):
-    """What the login asks of signups."""
-
-    async def resume(
-        self, account: Account, session: ClerkSession | None, visitor: Visitor
-    ) -> Verifying | None:
-        """The signup that the user has to verify first; None for none. Raises Refusal.
-
-        `session` is Clerk's; None when it wants a code by mail before it makes one.
-        """
-        ...
-
-    async def resume_nowhere(self, email: str, password: str, visitor: Visitor) -> Verifying | None:
-        """The same for a signup that leads nowhere, of somebody who was refused; None for none. Raises Refusal."""
-        ...
-
-    @property
-    def answer_seconds(self) -> float:
-        """No answer comes sooner that leads to the verification of an address."""
-        ...
 
 
 class LoginService:
@@ -61,7 +38,7 @@ class LoginService:
         proof: ProofService,
         sessions: Sessions,
         clerk_sessions: ClerkSessions,
-        signups: Signups,
+        resuming: Resuming,
         limits: Limits,
         counts: LoginCounts,
         settings: LoginSettings,
@@ -70,7 +47,7 @@ class LoginService:
         self._proof = proof
         self._sessions = sessions
         self._clerk_sessions = clerk_sessions
-        self._signups = signups
+        self._resuming = resuming
         self._limits = limits
         self._counts = counts
         self._settings = settings
@@ -84,13 +61,13 @@ class LoginService:
         try:
             outcome = await self._prove(email, claim, password, delivery, visitor)
         except CredentialsInvalid:
-            nowhere = await self._signups.resume_nowhere(email, password, visitor)
-            if nowhere is None:
-                await _wait_until(started + self._settings.failure_seconds)
+            verifying = await self._resuming.resume_decoy(email, password, visitor)
+            if verifying is None:
+                await wait_until(started + self._settings.failure_seconds)
                 raise
-            outcome = replace(nowhere, delivery=delivery)
+            outcome = replace(verifying, delivery=delivery)
         if isinstance(outcome, Verifying):
-            await _wait_until(started + self._signups.answer_seconds)
+            await wait_until(started + self._resuming.answer_seconds)
         return outcome
 
     async def send_code(
@@ -162,7 +139,7 @@ class LoginService:
         try:
             verifying = None
             if behind is not None and not account.email_verified:
-                verifying = await self._signups.resume(account, behind, visitor)
+                verifying = await self._resuming.resume(account, behind, visitor)
             async with self._database.transaction() as connection:
                 device = await self._proof.settle(connection, proved, visitor)
                 if verifying is not None:
@@ -180,7 +157,7 @@ class LoginService:
     ) -> Challenged | Verifying:
         """A challenge, unless the code that Clerk wants by mail is the one that verifies the address."""
         if step.kind == "client_trust" and not step.account.email_verified:
-            verifying = await self._signups.resume(step.account, None, visitor)
+            verifying = await self._resuming.resume(step.account, None, visitor)
             if verifying is not None:
                 device = await self._proof.know_device(step, visitor)
                 return replace(verifying, delivery=delivery, device=device)
@@ -204,7 +181,3 @@ _OUTCOMES: dict[type[Outcome], str] = {
     Verifying: "unverified",
 }
 """What is counted for what a login came to."""
-
-
-async def _wait_until(moment: float) -> None:
-    await asyncio.sleep(max(0.0, moment - time.monotonic()))

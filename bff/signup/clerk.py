@@ -1,15 +1,17 @@
 """What a signup does in Clerk."""
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from bff.sessions.service import ClerkSession
+from bff.signup.person import Person
 from bff.visitor import Visitor
 from toolkit.clerk import (
     BackendClient,
     CircuitBreaker,
     ClerkAnswerUnexpected,
+    ClerkUnavailable,
     ClientInvalid,
     Device,
     FrontendClient,
@@ -17,22 +19,13 @@ from toolkit.clerk import (
     FrontendUser,
     IdentifierExists,
     ResourceNotFound,
-    User,
     VerificationFailed,
 )
 from toolkit.sweep.signups import same_address, was_added_to
 
 TICKET_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who signs up."""
-
-    email: str
-    password: str = field(repr=False)
-    first_name: str | None = None
-    last_name: str | None = None
+"""A sign-in token is used at once."""
+_NOT_CONFIGURED = "Clerk is not configured."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +36,50 @@ class CodeSent:
     session: ClerkSession
 
 
-class EmailTaken(Exception):
-    """Another Clerk user has the address."""
-
-
 class NotAsMade(Exception):
     """Clerk has the address verified, but nobody can tell by whom: no code that was tried here did it; or somebody went
-    to Clerk with the new password, and added a way of their own to get in."""
+    to Clerk with the new password, and added something of their own to get in with."""
 
 
 class ClerkSignup:
-    """Creates users and has their addresses verified. Every call raises ClerkError."""
+    """Creates users and has their addresses verified. Every call raises ClerkError; without clients (Clerk is not
+    configured) ClerkUnavailable.
+    """
 
-    def __init__(self, backend: BackendClient, frontend: FrontendClient) -> None:
-        self._backend = backend
-        self._frontend = frontend
+    def __init__(self, backend: BackendClient | None, frontend: FrontendClient | None) -> None:
+        self._backend_client = backend
+        self._frontend_client = frontend
         self._breaker = CircuitBreaker()
 
-    async def create(self, person: Person, saga_id: UUID, user_id: str) -> User:
-        """A user whose address is not verified yet. Raises EmailTaken too; the password was then right or not."""
+    @property
+    def configured(self) -> bool:
+        return self._backend_client is not None and self._frontend_client is not None
+
+    async def create(self, person: Person, signup_id: UUID, user_id: str) -> str | None:
+        """Create a user whose address is not verified yet; Clerk's id of it.
+
+        None when another Clerk user has the address; whether the password could be taken is then not known.
+        """
         try:
             async with self._breaker.call():
-                return await self._backend.create_user(
+                user = await self._backend.create_user(
                     external_id=user_id,
                     email_address=person.email,
                     email_status="reserved",
                     password=person.password,
                     first_name=person.first_name,
                     last_name=person.last_name,
-                    private_metadata={"signup": str(saga_id)},
+                    private_metadata={"signup": str(signup_id)},
                 )
         except IdentifierExists as error:
-            if error.maybe_applied:  # an earlier attempt of this call may have got through
-                async with self._breaker.call():
-                    found = await self._backend.find_user_by_external_id(user_id)
-                if found is not None:
-                    return found
-            raise EmailTaken from error
+            maybe_created = error.maybe_applied
+        else:
+            return user.id
+        if not maybe_created:
+            return None
+        async with self._breaker.call():  # an earlier attempt of this call may have got through
+            found = await self._backend.find_user_by_external_id(user_id)
+        return found.id if found is not None else None
 
     async def remove(self, clerk_id: str) -> None:
         """Delete a user; one that is gone already is no error."""
@@ -98,16 +98,45 @@ class ClerkSignup:
         return ClerkSession(sign_in.session.id, device.client_token)
 
     async def send_code(self, clerk_id: str, email: str, visitor: Visitor) -> CodeSent:
-        """Sign the user in, and have Clerk send a code to the email address."""
+        """Sign the user in, and have a code sent to the email address."""
         session = await self.sign_in(clerk_id, visitor)
+        return await self.send_another(await self.ready_to_send(session, email, visitor), visitor)
+
+    async def ready_to_send(self, session: ClerkSession, email: str, visitor: Visitor) -> CodeSent:
+        """What a code is to be sent and tried with, where none was sent to the address yet."""
         device = self._device(session.client_token, visitor)
         email_address_id = _own(await device.me(session.id), email).id
-        await device.prepare_email_address(session.id, email_address_id)
         return CodeSent(email_address_id, _renewed(session, device))
 
-    async def email_address_id(self, session: ClerkSession, email: str, visitor: Visitor) -> str:
-        """Clerk's id of the address that somebody signed up with."""
-        return _own(await self._device(session.client_token, visitor).me(session.id), email).id
+    async def send_another(self, sent: CodeSent, visitor: Visitor) -> CodeSent:
+        """Have another code sent. Raises VerificationFailed when the address is verified already, and ClientInvalid when
+        the session is over.
+        """
+        device = self._device(sent.session.client_token, visitor)
+        await device.prepare_email_address(sent.session.id, sent.email_address_id)
+        return CodeSent(sent.email_address_id, _renewed(sent.session, device))
+
+    async def verify(
+        self, sent: CodeSent, code: str, email: str, visitor: Visitor, *, tried_before: bool
+    ) -> ClerkSession:
+        """Try a code; `tried_before` when the same was, and the answer lost.
+
+        Raises IncorrectCode, VerificationFailed, NotAsMade, or ClientInvalid when the session is over.
+        """
+        device = self._device(sent.session.client_token, visitor)
+        failed = None
+        try:
+            await device.verify_email_address(sent.session.id, sent.email_address_id, code)
+        except VerificationFailed as error:  # also when it is verified already
+            failed = error
+        session = _renewed(sent.session, device)
+        try:
+            proven = await self.check_proof(session, email, visitor, tried=failed is None or tried_before)
+        except ClientInvalid as error:  # over just now: the answer counts as lost
+            raise ClerkAnswerUnexpected("The session ended before the proof was seen.") from error
+        if failed is not None and not proven:
+            raise failed
+        return session
 
     async def check_proof(self, session: ClerkSession, email: str, visitor: Visitor, *, tried: bool) -> bool:
         """Whether the address that somebody signed up with is proven, by a code that was `tried` here. Raises NotAsMade."""
@@ -120,39 +149,19 @@ class ClerkSignup:
         return True
 
     async def probe(self, visitor: Visitor) -> None:
-        """Ask Clerk for something, for a signup that leads nowhere: it fails when others fail."""
+        """Ask Clerk for something that changes nothing: it fails when others fail."""
         await self._device(None, visitor).get_client()
 
-    async def resend(self, sent: CodeSent, visitor: Visitor) -> CodeSent:
-        """Have Clerk send another code. Raises ClientInvalid when the session is over."""
-        device = self._device(sent.session.client_token, visitor)
-        await device.prepare_email_address(sent.session.id, sent.email_address_id)
-        return CodeSent(sent.email_address_id, _renewed(sent.session, device))
-
-    async def verify(
-        self, sent: CodeSent, code: str, email: str, visitor: Visitor, *, again: bool
-    ) -> ClerkSession:
-        """Try a code; `again` when it was tried before and the answer lost.
-
-        Raises IncorrectCode, VerificationFailed, NotAsMade, or ClientInvalid when the session is over.
-        """
-        device = self._device(sent.session.client_token, visitor)
-        failed = None
-        try:
-            await device.verify_email_address(sent.session.id, sent.email_address_id, code)
-        except VerificationFailed as error:  # also when it is verified already
-            failed = error
-        session = _renewed(sent.session, device)
-        try:
-            proven = await self.check_proof(session, email, visitor, tried=failed is None or again)
-        except ClientInvalid as error:  # over just now: the answer counts as lost
-            raise ClerkAnswerUnexpected("The session ended before the proof was seen.") from error
-        if failed is not None and not proven:
-            raise failed
-        return session
+    @property
+    def _backend(self) -> BackendClient:
+        if self._backend_client is None:
+            raise ClerkUnavailable(_NOT_CONFIGURED)
+        return self._backend_client
 
     def _device(self, client_token: str | None, visitor: Visitor) -> Device:
-        return self._frontend.device(client_token, address=visitor.address_text)
+        if self._frontend_client is None:
+            raise ClerkUnavailable(_NOT_CONFIGURED)
+        return self._frontend_client.device(client_token, address=visitor.address_text)
 
 
 def _own(user: FrontendUser, email: str) -> FrontendEmailAddress:

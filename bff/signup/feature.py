@@ -9,42 +9,61 @@ from bff.devices import Devices
 from bff.parts import Parts
 from bff.sessions.service import Sessions
 from bff.signup.clerk import ClerkSignup
+from bff.signup.codes import Codes
+from bff.signup.decoys import Decoys
+from bff.signup.mails import Mails
+from bff.signup.resuming import Resuming
 from bff.signup.routes import SignupRoutes
 from bff.signup.service import LegacySignup, SignupService
+from bff.signup.steps import Steps
+from bff.signup.storage import Storage
 from toolkit.sweep.runner import Sweep
 from toolkit.sweep.signups import Signups
 
 LEGACY_SIGNUP = web.AppKey("legacy_signup", LegacySignup)
 """Signing up as AX does, as long as that is mounted."""
-SIGNUPS = web.AppKey("signups", SignupService)
+RESUMING = web.AppKey("resuming", Resuming)
+"""What a login asks of signups."""
 
 
 def mount(parts: Parts) -> None:
     """Serve the signup, and sweep as long as the server runs."""
-    signups = clerk = None
-    if parts.frontend is not None and parts.backend is not None:
-        signups = Signups(parts.database.connection, parts.backend)
-        clerk = ClerkSignup(parts.backend, parts.frontend)
-        parts.run(
-            partial(
-                Sweep(parts.database.connection, parts.backend).forever,
-                every=timedelta(seconds=parts.settings.signup.sweep_seconds),
-                unverified=timedelta(hours=parts.settings.signup.unverified_hours),
-            )
-        )
+    settings = parts.settings.signup
+    unverified = timedelta(hours=settings.unverified_hours)
+    storage = Storage(parts.database, parts.cipher, unverified)
+    clerk = ClerkSignup(parts.backend, parts.frontend)
+    signups = Signups(parts.database.connection, parts.backend)
+    mails = Mails(parts.limits, parts.mailer, parts.settings.public_url)
+    decoys = Decoys(storage, clerk, mails)
+    devices = Devices(parts.cipher)
+    sessions = Sessions(parts.settings.session, parts.cipher)
     service = SignupService(
         parts.database,
-        Sessions(parts.settings.session, parts.cipher),
-        Devices(parts.cipher),
-        parts.limits,
-        parts.cipher,
+        storage,
         clerk,
+        Steps(parts.database, storage, clerk, signups, decoys, mails, sessions, devices),
+        Codes(storage, clerk, signups, parts.limits),
+        decoys,
+        mails,
         signups,
         parts.app.get(LEGACY_SIGNUP),
-        parts.mailer,
-        parts.settings.signup,
-        parts.settings.login,
-        public_url=parts.settings.public_url,
+        parts.limits,
+        answer_seconds=settings.answer_seconds,
+        failure_seconds=parts.settings.login.failure_seconds,
     )
-    parts.app[SIGNUPS] = service
+    parts.app[RESUMING] = Resuming(
+        parts.database,
+        storage,
+        clerk,
+        signups,
+        decoys,
+        mails,
+        devices,
+        parts.limits,
+        answer_seconds=settings.answer_seconds,
+    )
     parts.serve(SignupRoutes(service, parts.edge).endpoints())
+    if parts.backend is not None:
+        sweep = Sweep(parts.database.connection, parts.backend)
+        every = timedelta(seconds=settings.sweep_seconds)
+        parts.run(partial(sweep.forever, every=every, unverified=unverified))

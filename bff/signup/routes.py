@@ -14,7 +14,7 @@ from bff.refusals import SignupEnded
 from bff.sessions.answers import CompleteView, hand_over
 from bff.sessions.service import Complete, Delivery
 from bff.signup.answers import VerificationView, ask_for_verification
-from bff.signup.clerk import Person
+from bff.signup.person import Person
 from bff.signup.service import SignupService
 
 

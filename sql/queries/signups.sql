@@ -81,7 +81,7 @@ UPDATE clerk_migration.signups AS s
 SET code_hash = :code_hash
 FROM (SELECT id, code_hash FROM clerk_migration.signups WHERE id = :signup_id FOR UPDATE) AS before
 WHERE s.id = before.id AND s.state = 'code_sent'
-RETURNING before.code_hash IS NOT DISTINCT FROM :code_hash AS again;
+RETURNING before.code_hash IS NOT DISTINCT FROM :code_hash AS tried_before;
 
 -- name: code_was_wrong(signup_id, code_hash)!
 UPDATE clerk_migration.signups SET code_hash = NULL WHERE id = :signup_id AND code_hash = :code_hash;

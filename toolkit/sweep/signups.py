@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from toolkit.clerk import BackendClient, ClerkError, FrontendUser, ResourceNotFound, User
+from toolkit.clerk import BackendClient, ClerkError, ClerkUnavailable, FrontendUser, ResourceNotFound, User
 from toolkit.database import Connection, queries
 
 SETTLE = timedelta(minutes=2)
@@ -61,11 +61,14 @@ class LeftSignup:
 
 
 class Signups:
-    """Ends signups: at once when one fails, and in a sweep when nobody is there any more to do it."""
+    """Ends signups: at once when one fails, and in a sweep when nobody is there any more to do it.
 
-    def __init__(self, connect: Connect, clerk: BackendClient) -> None:
+    Without a client (Clerk is not configured) it is as if Clerk did not answer.
+    """
+
+    def __init__(self, connect: Connect, clerk: BackendClient | None) -> None:
         self._connect = connect
-        self._clerk = clerk
+        self._client = clerk
 
     async def undo(self, signup_id: UUID, reason: str, *, certain: bool) -> bool:
         """Undo a signup: at once in AX, and in Clerk if it answers; else a sweep does that. False: it has ended already.
@@ -110,6 +113,12 @@ class Signups:
                 return "went on"
         undone = await self._withdraw(signup.id, signup.user, settled=signup.settled)
         return "undone" if undone else "waiting"
+
+    @property
+    def _clerk(self) -> BackendClient:
+        if self._client is None:
+            raise ClerkUnavailable("Clerk is not configured.")
+        return self._client
 
     async def _finish(self, signup: LeftSignup) -> bool:
         """Whether Clerk has the address verified, by a code whose answer was lost here; then AX has it too.

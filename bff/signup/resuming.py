@@ -1,0 +1,160 @@
+"""A login before the address is verified: it leads to the verification, and not in.
+
+So it does for a decoy, too: else a login with the password that was typed would tell that the address was taken.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+
+from bff.accounts import Account
+from bff.clerk_errors import RETRY_AFTER
+from bff.database import Database
+from bff.devices import Devices
+from bff.limits import Limits
+from bff.refusals import (
+    AuthenticationUnavailable,
+    CredentialsInvalid,
+    Refusal,
+    SignupEnded,
+    TooManyAttempts,
+)
+from bff.sessions.service import ClerkSession
+from bff.signup.clerk import ClerkSignup, CodeSent, NotAsMade
+from bff.signup.decoys import Decoys
+from bff.signup.mails import Mails
+from bff.signup.outcomes import Verifying
+from bff.signup.storage import Storage, Unverified
+from bff.visitor import Visitor
+from toolkit.clerk import ClerkError, VerificationFailed
+from toolkit.sweep.signups import Signups
+
+SECONDS = 0.4
+"""For what Clerk is asked here: what a password check leaves of a login's two seconds."""
+
+
+class Resuming:
+    """What a login asks of signups. No answer that leads to a verification comes sooner than `answer_seconds`."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        clerk: ClerkSignup,
+        signups: Signups,
+        decoys: Decoys,
+        mails: Mails,
+        devices: Devices,
+        limits: Limits,
+        *,
+        answer_seconds: float,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._clerk = clerk
+        self._signups = signups
+        self._decoys = decoys
+        self._mails = mails
+        self._devices = devices
+        self._limits = limits
+        self.answer_seconds = answer_seconds
+
+    async def resume(
+        self, account: Account, session: ClerkSession | None, visitor: Visitor
+    ) -> Verifying | None:
+        """For somebody whose password Clerk took: the signup that is to be verified first, with a new code sent.
+
+        `session` is what Clerk made of the password; None when it wants a code by mail first, which this is. Returns
+        None for a user without one. Raises CredentialsInvalid or AuthenticationUnavailable.
+        """
+        signup = await self._storage.of_user(account.id)
+        if signup is None:
+            return None
+        if signup.over:
+            raise CredentialsInvalid("signup_over")
+        await self._spend_login(signup.email)
+        session = session or (signup.sent.session if signup.sent is not None else None)
+        if session is None:
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
+        if signup.code_in_doubt and await self._is_proven(signup, session, visitor):
+            return None
+        sent, already_verified = await self._send_code(signup, session, visitor)
+        if already_verified and await self._is_proven(signup, session, visitor):
+            return None
+        if sent is None:
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
+        try:
+            await self._storage.keep_sent(signup.id, sent)
+        except SignupEnded:
+            raise CredentialsInvalid("signup_over") from None
+        return self._mails.sent(signup.id, signup.email)
+
+    async def resume_decoy(self, email: str, password: str, visitor: Visitor) -> Verifying | None:
+        """For somebody who was refused: what `resume` would say, if a decoy was begun with this password.
+
+        None for none. Raises AuthenticationUnavailable.
+        """
+        signups = await self._storage.at_address(email)
+        if not signups:
+            return None
+        try:
+            await self._spend_login(signups[0].email)
+        except CredentialsInvalid:
+            return None
+        decoy = await self._decoys.find(signups, password)
+        if decoy is None:
+            return None
+        await self._decoys.probe(visitor)
+        with suppress(TooManyAttempts):  # the owner was told lately
+            await self._mails.spend_another(decoy.id)
+            self._mails.tell_owner(decoy.email)
+        async with (
+            self._database.transaction() as connection
+        ):  # the device of anybody else gets a new id, too
+            device = await self._devices.rename(connection, visitor.device)
+        return replace(self._mails.sent(decoy.id, decoy.email), device=device)
+
+    async def _spend_login(self, email: str) -> None:
+        """Counts logins of an unverified signup, and refuses before Clerk would lock the user: a decoy, which Clerk can't
+        lock, must look the same. Raises CredentialsInvalid.
+        """
+        try:
+            await self._limits.spend({"signup_login_by_email": email})
+        except TooManyAttempts:
+            raise CredentialsInvalid("limited") from None
+
+    async def _send_code(
+        self, signup: Unverified, session: ClerkSession, visitor: Visitor
+    ) -> tuple[CodeSent | None, bool]:
+        """Have a code sent, unless one was lately; it may be asked for on the next screen, too.
+
+        Returns what the last one is to be tried with, None for not known; and whether the address is verified already.
+        """
+        sent = signup.sent
+        try:
+            async with asyncio.timeout(SECONDS):
+                if sent is None:
+                    sent = await self._clerk.ready_to_send(session, signup.email, visitor)
+                    session = sent.session
+                await self._mails.spend_another(signup.id)
+                return await self._clerk.send_another(replace(sent, session=session), visitor), False
+        except VerificationFailed:
+            return sent, True
+        except (Refusal, TimeoutError, ClerkError):
+            return sent, False
+
+    async def _is_proven(self, signup: Unverified, session: ClerkSession, visitor: Visitor) -> bool:
+        """Whether the code was right whose answer was lost; then that is written down. Raises CredentialsInvalid."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                proven = await self._clerk.check_proof(
+                    session, signup.email, visitor, tried=signup.code_in_doubt
+                )
+        except (TimeoutError, ClerkError):
+            return False
+        except NotAsMade:
+            await self._signups.undo(signup.id, "not_as_made", certain=True)
+            raise CredentialsInvalid("signup_over") from None
+        if proven:
+            await self._storage.verify(signup.id)
+        return proven
