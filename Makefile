@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test browser check check-python check-types check-pages check-sql format bench lock clean
+.PHONY: help demo serve test removal browser check check-python check-types check-pages check-sql format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ serve: $(READY) ## Serve login and signup on the sandbox, at http://127.0.0.1:84
 
 test: $(READY) browser ## Run the tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+removal: $(READY) browser ## Delete legacy from a copy of the tree, and run what remains of the BFF's tests
+	@$(BIN)/python -m tests.removal $(ARGS)
 
 browser: # Debian's Chromium, for the tests of the pages
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \

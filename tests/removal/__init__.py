@@ -1,0 +1,1 @@
+"""The removal of legacy, tried before it is done."""
