@@ -1,4 +1,4 @@
-"""What Clerk refuses, as refusals of our own: the one place that knows both."""
+"""Clerk's errors as refusals of our own: the one place that knows both."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,13 +52,13 @@ _FIELDS = {
     "first_name": "first_name",
     "last_name": "last_name",
 }
-"""Clerk's names of what a signup's form has."""
+"""The fields of a signup's form, by the names of Clerk's parameters."""
 
 _log = structlog.get_logger("bff")
 
 
 def refusal(error: ClerkError) -> Refusal:
-    """What somebody is told whose password or code Clerk does not take."""
+    """The refusal for somebody whose password or code Clerk did not take."""
     if isinstance(error, ClerkRateLimited):
         return TooManyAttempts(retry_after=error.retry_after)
     if isinstance(error, IncorrectCode | IncorrectTotp | VerificationFailed):
@@ -70,7 +70,7 @@ def refusal(error: ClerkError) -> Refusal:
 
 
 def signup_refusal(error: ClerkError) -> Refusal:
-    """What somebody is told whose signup Clerk does not take."""
+    """The refusal for somebody whose signup Clerk did not take."""
     if isinstance(error, ClerkRateLimited):
         return TooManyAttempts(retry_after=error.retry_after)
     if isinstance(error, IncorrectCode | VerificationFailed):
@@ -98,7 +98,7 @@ def signup_refused() -> Iterator[None]:
 
 
 def unavailable(error: ClerkError) -> AuthenticationUnavailable:
-    """Clerk is out, or answers what nobody here has a word for: that is noted for the operator."""
+    """The refusal when Clerk is out, or answers something that nothing here provides for; logged for the operator."""
     _log.warning("clerk refused", error=str(error), trace_id=error.trace_id)
     if not isinstance(error, ClerkUnavailable):
         return AuthenticationUnavailable(retry_after=RETRY_AFTER)

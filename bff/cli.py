@@ -18,7 +18,7 @@ from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
 
 GARBAGE = 20_000
-"""Objects more than before, at which Python looks for cycles."""
+"""New objects after which Python looks for cycles again."""
 FIRST_LOOK_SECONDS = 2
 
 

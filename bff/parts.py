@@ -18,7 +18,7 @@ from toolkit.clerk import BackendClient, ClerkConfig, ClerkNotConfigured, Fronte
 from toolkit.environment import Environment
 
 CLERK_SECONDS = 1.5
-"""For a call to Clerk's Frontend API: a login is answered within two, or refused."""
+"""Seconds for a call to Clerk's Frontend API: a login is answered or refused within two."""
 
 
 class Parts:

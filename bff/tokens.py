@@ -19,19 +19,19 @@ def new_token() -> str:
 
 
 def hash_token(token: str) -> bytes:
-    """SHA-256: enough for what is random, and what AX has."""
+    """SHA-256, as AX stores tokens: nobody guesses a random value, so nothing slower is needed."""
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
 
 
 class Sealed(NamedTuple):
-    """A text under AES-256-GCM, with its tag at the end; both None where a row has none."""
+    """A text encrypted by AES-256-GCM, with its tag at the end; None and None where a row has none."""
 
     cipher: bytes | None
     nonce: bytes | None
 
 
 class Cipher:
-    """Keeps what is stored of Clerk readable to the BFF alone. `key` has 32 bytes."""
+    """Encrypts what is stored of Clerk's, such as client tokens. `key` has 32 bytes."""
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)

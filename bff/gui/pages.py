@@ -1,4 +1,4 @@
-"""The pages. Each is the same for everybody: who is signed in, and everything else, its script asks the JSON API for."""
+"""The pages. Each is the same for everybody; its script asks the JSON API who is signed in, and everything else."""
 
 import hashlib
 from collections.abc import Mapping

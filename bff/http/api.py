@@ -13,7 +13,7 @@ from bff.refusals import FieldError, MediaTypeUnsupported, Refusal, RequestInval
 M = TypeVar("M", bound=BaseModel)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS = 10.0
-"""In which a body has to arrive."""
+"""Seconds for a body to arrive in."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -34,7 +34,6 @@ class HealthRoutes:
     clerk_configured: bool
 
     def endpoints(self) -> list[Endpoint]:
-        """What there is."""
         return [
             Endpoint("GET", "/healthz", self.alive, "The process lives", {200: AliveView}),
             Endpoint("GET", "/readyz", self.ready, "The database answers, and is migrated", {200: ReadyView}),

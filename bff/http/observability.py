@@ -120,7 +120,7 @@ async def _answer(request: web.Request, handler: Handler, request_id: str) -> we
 
 
 def _route(request: web.Request) -> str:
-    """The path with its parameters' names, so that there are few."""
+    """The path with the names of its parameters in place of values, so that metrics have few labels."""
     with suppress(AttributeError):
         resource = request.match_info.route.resource
         if resource is not None:

@@ -13,7 +13,7 @@ from bff.refusals import Refusal
 
 CONTENT_TYPE = "application/problem+json"
 DEFAULT_RETRY_AFTER = 2.0
-"""Seconds, for a 503 that knows no better."""
+"""Seconds that a 503 tells which has none of its own."""
 
 
 class Kind(NamedTuple):

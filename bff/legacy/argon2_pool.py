@@ -87,7 +87,7 @@ class Argon2Pool:
             raise
 
     def _replace(self, pool: ProcessPoolExecutor) -> None:
-        """End a pool at once, whose waiting work goes to the next, unless that was done."""
+        """End a pool at once, unless another call already has. Its waiting work goes to the next pool."""
         if self._pool is not pool:
             return
         self._pool = self._start()

@@ -180,4 +180,4 @@ _OUTCOMES: dict[type[Outcome], str] = {
     NewPasswordNeeded: "needs_new_password",
     Verifying: "unverified",
 }
-"""What is counted for what a login came to."""
+"""What an outcome is counted as."""

@@ -84,7 +84,7 @@ class ClerkSystem:
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER) from None
 
     async def pretend(self, password: str) -> None:
-        """Nothing that takes time: a refusal's time is the caller's to keep."""
+        """Does nothing: the caller sees to it that every refusal takes the same time."""
 
     async def send_code(self, state: State, method: Method, visitor: Visitor) -> State:
         """Have Clerk send a code. Raises as `System.send_code` does."""
@@ -114,7 +114,7 @@ class ClerkSystem:
         return result
 
     async def settle(self, connection: Connection, proved: Proved) -> None:
-        """Nothing here: Clerk's answer stands, and whoever acts on it sees that the row still has the `clerk_id`."""
+        """Does nothing: Clerk's answer stands, and whoever acts on it checks that the row still has the `clerk_id`."""
 
     async def _sign_in_afresh_if_needed(
         self, account: Account, password: str, client_token: str | None, visitor: Visitor

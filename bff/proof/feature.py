@@ -1,4 +1,4 @@
-"""How features come by a proof."""
+"""Hands the proof to the features that need one."""
 
 from aiohttp import web
 

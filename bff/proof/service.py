@@ -51,7 +51,7 @@ from bff.visitor import Visitor
 from toolkit.database import Connection
 
 SEND_SECONDS = 0.4
-"""What a password's check leaves of two seconds, for sending a code at once."""
+"""Seconds for sending a code at once: what a password's check leaves of the two that a login may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Claim:
 
     @property
     def system(self) -> SystemName:
-        """The system that checks the user; for nobody the one that most strangers meet."""
+        """The system that checks the user; legacy for an address that nobody has."""
         return system_of(self.account)
 
 
@@ -228,14 +228,17 @@ class ProofService:
         return await self._keep_device(connection, proved.account, proved.state, visitor)
 
     async def _pretend(self, password: str) -> None:
-        """As the system does that most strangers meet."""
+        """Take as long as a check by legacy does, or by Clerk once legacy is gone."""
         for name in ("legacy", "clerk"):
             if name in self._systems:
                 await self._systems[name].pretend(password)
                 return
 
     async def _send_at_once(self, step: StepNeeded, visitor: Visitor) -> tuple[State, str | None]:
-        """The state, and where the code went, as Clerk's own pages do; without a code sent, the proof goes on."""
+        """Have a first code sent without being asked, as Clerk's own pages do; the state, and where the code went.
+
+        If it can't be sent now, the proof goes on: it may be asked for.
+        """
         method = step.methods[0]
         if method.reference is None:
             return step.state, None

@@ -19,7 +19,7 @@ class ClerkSessions:
         self._ending: set[asyncio.Task[None]] = set()
 
     def end(self, session: ClerkSession | None, visitor: Visitor) -> None:
-        """End a session without waiting for it; None is none."""
+        """End a session without waiting for it; for None, do nothing."""
         if session is None or self._frontend is None:
             return
         task = asyncio.create_task(_end(self._frontend, session, visitor))

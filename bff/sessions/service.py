@@ -18,7 +18,7 @@ from toolkit.database import Connection, queries
 from toolkit.playbook.bff import SessionSettings
 
 _BY_TOKEN: str = queries.session_by_token.sql
-"""Asked for every request, and so without what aiosql does around it."""
+"""This query runs with every request, so it is handed to asyncpg itself: aiosql's wrapping costs time."""
 SLIDE_AFTER = timedelta(minutes=1)
 """A session's use is written down this often at most."""
 

@@ -1,4 +1,4 @@
-"""What a signup does in Clerk."""
+"""What a signup asks of Clerk."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from toolkit.clerk import (
 from toolkit.sweep.signups import same_address, was_added_to
 
 TICKET_SECONDS = 60
-"""A sign-in token is used at once."""
+"""Seconds that a sign-in token is good for: it is used at once."""
 _NOT_CONFIGURED = "Clerk is not configured."
 
 
