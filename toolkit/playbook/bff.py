@@ -12,9 +12,9 @@ class SessionSettings(Settings):
     """How long AX's sessions live."""
 
     idle_days: float = Field(default=14, gt=0)
-    """Without use."""
+    """Days without use after which a session ends."""
     longest_days: float = Field(default=90, gt=0)
-    """From the login, however much it is used."""
+    """Days after its login at which a session ends, however much it is used."""
 
 
 class LoginSettings(Settings):
@@ -31,11 +31,11 @@ class SignupSettings(Settings):
     """Signing up."""
 
     unverified_hours: float = Field(default=24, gt=0)
-    """After which a signup that was never verified is undone."""
+    """Hours after which a signup that was never verified is undone."""
     clerk_seconds: float = Field(default=5, gt=0, le=30)
-    """For each call to Clerk's Backend API, with its retries."""
+    """Seconds for each call to Clerk's Backend API, with its retries."""
     sweep_seconds: float = Field(default=30, gt=0)
-    """Between two looks for signups that somebody left."""
+    """Seconds between two looks for signups that somebody left."""
     answer_seconds: float = Field(default=1.5, ge=0, le=10)
     """No answer comes sooner: whether the address has an account must not be told by the time it took (invariant 9).
     It should be longer than Clerk usually takes to create a user and send a code."""
@@ -57,7 +57,7 @@ class BffSettings(Settings):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks whose X-Forwarded-For is believed."""
     database_connections: int = Field(default=20, ge=2)
-    """At most; the sweep holds one and uses another."""
+    """Connections at most; the sweep holds one and uses another."""
     session: SessionSettings = SessionSettings()
     login: LoginSettings = LoginSettings()
     signup: SignupSettings = SignupSettings()

@@ -17,7 +17,7 @@ from toolkit.sweep.signups import SETTLE, Connect, Ending, Signups
 PAGE = 1000
 """Signups that one round looks at; the next takes the rest."""
 OUTAGES = 3
-"""In a row: then Clerk is out, and not one signup's trouble, and the round ends."""
+"""Failures in a row after which a round ends: then it is Clerk that is out, and no trouble of one signup's."""
 
 _log = structlog.get_logger("sweep")
 

@@ -71,7 +71,7 @@ class Meter:
 
 
 class View(Protocol):
-    """A way to show progress."""
+    """Shows progress; there is one for each kind of output."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
@@ -191,7 +191,7 @@ class Events:
 
 
 def view(console: Console, *, as_json: bool) -> View:
-    """The way to show progress that suits where the output goes."""
+    """The view that suits where the output goes."""
     if as_json:
         return Events()
     return Bar(console) if console.is_terminal else Lines(console)
