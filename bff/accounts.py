@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from bff import emails
+from toolkit.clerk.addresses import normal_address
 from toolkit.database import Connection, queries
 
 
@@ -21,9 +22,10 @@ class Account:
 
 async def by_email(connection: Connection, email: str) -> Account | None:
     """The user with this address; only users of Clerk are found in whatever case and form it is typed."""
-    record = await queries.account_by_email(connection, email=email)
-    if record is None and (normal := emails.normal(email)) != email:
-        record = await queries.account_by_email(connection, email=normal)
+    normal = normal_address(email)
+    record = await queries.account_by_email(connection, email=email, normal=normal)
+    if record is None and (kept := emails.kept(email)) != email:
+        record = await queries.account_by_email(connection, email=kept, normal=normal)
     return Account(**record) if record else None
 
 
@@ -31,9 +33,3 @@ async def by_id(connection: Connection, user_id: UUID) -> Account | None:
     """The user with this id."""
     record = await queries.account_by_id(connection, user_id=user_id)
     return Account(**record) if record else None
-
-
-async def typed_as(connection: Connection, email: str) -> str:
-    """What all forms of a typed address have in common, whether anybody has it or not."""
-    folded: str = await queries.lower(connection, text=emails.normal(email))
-    return folded

@@ -3,19 +3,9 @@
 from email_validator import EmailNotValidError, validate_email
 
 
-def normal(email: str) -> str:
+def kept(email: str) -> str:
     """The form that a signup keeps (NFC, the domain in Unicode); what is no address stays as it is."""
     try:
         return validate_email(email, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError:
         return email
-
-
-def forms(email: str) -> list[str]:
-    """An address, and what else the users table may have for it."""
-    try:
-        found = validate_email(email, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        return [email]
-    local, domain = found.local_part, found.ascii_domain
-    return list({email, found.normalized, f"{local}@{domain}"})

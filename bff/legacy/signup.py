@@ -8,6 +8,7 @@ from bff.sessions.service import Minted, Sessions
 from bff.signup import invites
 from bff.signup.person import Person
 from bff.visitor import Visitor
+from toolkit.clerk.addresses import normal_address
 from toolkit.database import queries
 
 SHORTEST_PASSWORD = 8
@@ -32,6 +33,7 @@ class LegacySignup:
             user_id = await queries.insert_legacy_user(
                 connection,
                 email=person.email,
+                normal=normal_address(person.email),
                 digest=digest,
                 first_name=person.first_name,
                 last_name=person.last_name,

@@ -48,6 +48,7 @@ from bff.refusals import (
 )
 from bff.sessions.service import Delivery
 from bff.visitor import Visitor
+from toolkit.clerk.addresses import normal_address
 from toolkit.database import Connection
 
 SEND_SECONDS = 0.4
@@ -122,8 +123,7 @@ class ProofService:
             client_token = None
             if account is not None:
                 client_token = await self._devices.client_token(connection, visitor.device, account.id)
-            email = await accounts.typed_as(connection, email)
-        return Claim(account, email, client_token)
+        return Claim(account, normal_address(email), client_token)
 
     async def check_password(
         self, claim: Claim, password: str, visitor: Visitor

@@ -21,7 +21,8 @@ from toolkit.clerk import (
     ResourceNotFound,
     VerificationFailed,
 )
-from toolkit.sweep.signups import same_address, was_added_to
+from toolkit.clerk.addresses import same_mailbox
+from toolkit.sweep.signups import was_added_to
 
 TICKET_SECONDS = 60
 """Seconds that a sign-in token is good for: it is used at once."""
@@ -167,7 +168,7 @@ class ClerkSignup:
 def _own(user: FrontendUser, email: str) -> FrontendEmailAddress:
     """The address that somebody signed up with, whatever others the user has added, or made the primary one."""
     for found in user.email_addresses:
-        if same_address(found.email_address, email):
+        if same_mailbox(found.email_address, email):
             return found
     raise ClerkAnswerUnexpected("The user does not have the email address that signed up.")
 

@@ -16,6 +16,7 @@ from bff.signup.mails import Mails
 from bff.signup.person import Person
 from bff.signup.storage import AtAddress, Begun, Decoy, Storage
 from bff.visitor import Visitor
+from toolkit.clerk.addresses import normal_address
 
 
 class Decoys:
@@ -62,19 +63,18 @@ class Decoys:
         self._mails.tell_owner(decoy.email)
 
     async def find(self, signups: Sequence[AtAddress], password: str) -> Decoy | None:
-        """The decoy that was begun with this password; None for none."""
+        """The decoy of one address that was begun with this password; None for none."""
         decoys = [(signup, signup.password_hash) for signup in signups if signup.password_hash is not None]
-        hashed = {
-            email: await asyncio.to_thread(_hash, password, email)
-            for email in {signup.email for signup, _ in decoys}
-        }
+        if not decoys:
+            return None
+        hashed = await asyncio.to_thread(_hash, password, decoys[0][0].email)
         for signup, password_hash in decoys:
-            if secrets.compare_digest(hashed[signup.email], password_hash):
+            if secrets.compare_digest(hashed, password_hash):
                 return Decoy(signup.id, signup.email)
         return None
 
 
 def _hash(password: str, email: str) -> bytes:
     """What scrypt makes of a password, alike for all that were typed for an address: a login has it computed once."""
-    salt = hashlib.sha256(email.encode()).digest()
+    salt = hashlib.sha256(normal_address(email).encode()).digest()
     return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=1 << 14, r=8, p=1)

@@ -5,6 +5,7 @@ from uuid import UUID
 from bff.limits import Limits
 from bff.mail import Mailer, masked
 from bff.signup.outcomes import Verifying
+from toolkit.clerk.addresses import normal_address
 
 
 class Mails:
@@ -19,7 +20,7 @@ class Mails:
         """Count the first, once it is sure that there is one: whoever is refused before must use up nothing of what the
         address's owner may do. Raises TooManyAttempts.
         """
-        await self._limits.spend({"signup_by_email": email})
+        await self._limits.spend({"signup_by_email": normal_address(email)})
         await self._limits.spend({"signup_pause_by_signup": signup_id})
 
     async def spend_another(self, signup_id: UUID) -> None:

@@ -27,6 +27,7 @@ from bff.signup.outcomes import Verifying
 from bff.signup.storage import Storage, Unverified
 from bff.visitor import Visitor
 from toolkit.clerk import ClerkError, VerificationFailed
+from toolkit.clerk.addresses import normal_address
 from toolkit.sweep.signups import Signups
 
 SECONDS = 0.4
@@ -119,7 +120,7 @@ class Resuming:
         lock, must look the same. Raises CredentialsInvalid.
         """
         try:
-            await self._limits.spend({"signup_login_by_email": email})
+            await self._limits.spend({"signup_login_by_email": normal_address(email)})
         except TooManyAttempts:
             raise CredentialsInvalid("limited") from None
 

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import asyncpg
 
-from bff import emails
 from bff.database import Database
 from bff.refusals import SignupEnded
 from bff.sessions.service import ClerkSession, Delivery
@@ -18,6 +17,7 @@ from bff.signup import invites
 from bff.signup.clerk import CodeSent
 from bff.signup.person import Person
 from bff.tokens import Cipher, Sealed, hash_token
+from toolkit.clerk.addresses import normal_address
 from toolkit.database import Connection, queries
 
 
@@ -91,7 +91,7 @@ class Storage:
             record = await queries.begin_signup(
                 connection, invite_id=str(invite_id), email=email, delivery=delivery
             )
-            taken = await queries.email_is_taken(connection, forms=emails.forms(email))
+            taken = await queries.email_is_taken(connection, normal=normal_address(email))
         return Begun(record["id"], record["user_id"], taken)
 
     async def create_row(self, signup: Begun, clerk_id: str, person: Person) -> bool:
@@ -170,7 +170,9 @@ class Storage:
         async with self._database.connection() as connection:
             return [
                 AtAddress(record["id"], record["email"], record["password_hash"])
-                async for record in queries.signups_with(connection, email=email, unverified=self._unverified)
+                async for record in queries.signups_with(
+                    connection, normal=normal_address(email), unverified=self._unverified
+                )
             ]
 
     async def try_code(self, signup_id: UUID, code: str) -> bool:

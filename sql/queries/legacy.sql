@@ -27,10 +27,10 @@ GROUP BY regexp_replace(hashed_password, '(\$[^$]*){2}$', '')
 ORDER BY count(*) DESC
 LIMIT 1;
 
--- name: insert_legacy_user(email, digest, first_name, last_name)$
+-- name: insert_legacy_user(email, normal, digest, first_name, last_name)$
 -- A user whose password AX keeps: the id; nothing when the address is taken.
 INSERT INTO users (email, hashed_password, first_name, last_name)
 SELECT :email, :digest, :first_name, :last_name
-WHERE NOT EXISTS (SELECT FROM users WHERE lower(email) = lower(:email))
+WHERE NOT EXISTS (SELECT FROM users WHERE clerk_migration.normal_address(email) = :normal)
 ON CONFLICT (email) DO NOTHING
 RETURNING id;

@@ -8,9 +8,9 @@ SET uses_left = uses_left - 1
 WHERE code_hash = :code_hash AND uses_left > 0 AND (expires_at IS NULL OR expires_at > now())
 RETURNING id;
 
--- name: email_is_taken(forms)$
--- As Clerk compares addresses; `forms` are all that mean this one.
-SELECT EXISTS (SELECT FROM users WHERE lower(email) = ANY(SELECT lower(form) FROM unnest(:forms::text[]) AS form));
+-- name: email_is_taken(normal)$
+-- Whether somebody has this address already, in whatever form: Clerk would give it to nobody else.
+SELECT EXISTS (SELECT FROM users WHERE clerk_migration.normal_address(email) = :normal);
 
 -- name: begin_signup(invite_id, email, delivery)^
 INSERT INTO clerk_migration.signups (state, user_id, invite_id, email, delivery)
@@ -58,12 +58,12 @@ SELECT
 FROM clerk_migration.signups
 WHERE id = :signup_id AND state IN ('code_sent', 'decoy') AND created_at > now() - :unverified::interval;
 
--- name: signups_with(email, unverified)
+-- name: signups_with(normal, unverified)
 -- Signups with this address that wait for their code, or will: where a decoy leads, that has somebody else's.
 SELECT id, state, email, password_hash
 FROM clerk_migration.signups
 WHERE
-    state IN ('row_created', 'code_sent', 'decoy') AND lower(email) = lower(:email)
+    state IN ('row_created', 'code_sent', 'decoy') AND clerk_migration.normal_address(email) = :normal
     AND created_at > now() - :unverified::interval;
 
 -- name: signup_of_user(user_id, unverified)^

@@ -34,13 +34,13 @@ CREATE OR REPLACE TEMPORARY VIEW cohort AS
 SELECT * FROM source_rows WHERE {condition};
 
 -- name: create_duplicates#
--- Users whose address is another one's too once Clerk has normalized it: one identity cannot be two accounts.
+-- Users whose address may be another one's too, to Clerk: one identity cannot be two accounts.
 -- It sorts all addresses once, which a statement_timeout made for an application would not let it.
 SET statement_timeout = 0;
 CREATE TEMPORARY TABLE duplicates AS
 SELECT id
 FROM (
-    SELECT id, count(*) OVER (PARTITION BY lower(btrim(normalize(email, NFKC), E' \t\n\r\f\v'))) AS holders
+    SELECT id, count(*) OVER (PARTITION BY clerk_migration.normal_address(email)) AS holders
     FROM clerk_migration.source
     WHERE email IS NOT NULL
 ) AS addresses
@@ -58,7 +58,7 @@ FROM cohort AS c
 WHERE
     c.clerk_id IS NULL
     AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
-    AND (:emails::text[] IS NULL OR lower(c.email) = ANY(:emails))
+    AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails))
 ORDER BY c.id
 LIMIT :size;
 
@@ -73,7 +73,7 @@ WHERE
     c.clerk_id IS NULL
     AND c.id > :after
     AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
-    AND (:emails::text[] IS NULL OR lower(c.email) = ANY(:emails))
+    AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails))
 ORDER BY c.id
 LIMIT :size;
 
@@ -83,13 +83,13 @@ SELECT count(*) AS total, count(c.clerk_id) AS linked
 FROM cohort AS c
 WHERE
     (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
-    AND (:emails::text[] IS NULL OR lower(c.email) = ANY(:emails));
+    AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails));
 
 -- name: present_emails(emails)
--- Which of these addresses (lower case) some user has.
-SELECT DISTINCT lower(email) AS email
+-- Which of these addresses (as `normal_address` has them) some user has.
+SELECT DISTINCT clerk_migration.normal_address(email) AS email
 FROM clerk_migration.source
-WHERE lower(email) = ANY(:emails);
+WHERE clerk_migration.normal_address(email) = ANY(:emails);
 
 -- name: rows_by_id(ids)
 -- These users as they are now, whatever cohort they belong to. The ids are text; the array is read by the key.
@@ -101,25 +101,25 @@ FROM source_rows AS s
 WHERE s.id = ANY(:ids);
 
 -- name: create_due#
-CREATE TEMPORARY TABLE due (id text, email text, email_verified boolean);
+CREATE TEMPORARY TABLE due (id text, email text, normal text, email_verified boolean);
 
 -- name: fill_due(percent, emails)!
--- The users of the cohort that are not in Clerk, by what Clerk's users are compared with: key and normalized address.
-INSERT INTO due (id, email, email_verified)
-SELECT c.id::text, lower(btrim(normalize(c.email, NFKC), E' \t\n\r\f\v')), coalesce(c.email_verified, false)
+-- The users of the cohort that are not in Clerk, by what Clerk's users are compared with: key and normal address.
+INSERT INTO due (id, email, normal, email_verified)
+SELECT c.id::text, c.email, clerk_migration.normal_address(c.email), coalesce(c.email_verified, false)
 FROM cohort AS c
 WHERE
     c.clerk_id IS NULL
     AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
-    AND (:emails::text[] IS NULL OR lower(c.email) = ANY(:emails));
+    AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails));
 
 -- name: index_due#
-CREATE INDEX ON due (email);
+CREATE INDEX ON due (normal);
 CREATE INDEX ON due (id);
 ANALYZE due;
 
 -- name: due_users(addresses, ids)
--- Due users that hold one of these addresses, or have one of these keys.
-SELECT id, email, email_verified FROM due WHERE email = ANY(:addresses::text[])
+-- Due users that hold one of these normal addresses, or have one of these keys.
+SELECT id, email, normal, email_verified FROM due WHERE normal = ANY(:addresses::text[])
 UNION
-SELECT id, email, email_verified FROM due WHERE id = ANY(:ids::text[]);
+SELECT id, email, normal, email_verified FROM due WHERE id = ANY(:ids::text[]);

@@ -4,7 +4,6 @@ The ordinary user costs one request. What Clerk answers is checked: the address 
 sent, the second factor is on, a disabled user is banned.
 """
 
-import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -18,6 +17,7 @@ from toolkit.clerk import (
     ResourceNotFound,
     User,
 )
+from toolkit.clerk.addresses import same_mailbox
 from toolkit.errors import ToolkitError
 from toolkit.migration.plan import REASONS, Create, Reason, reason
 from toolkit.migration.source import SourceUser
@@ -120,7 +120,7 @@ class Carrier:
 
     async def _adopt(self, found: User, user: SourceUser) -> None:
         """Make sure that the Clerk user with the row's external ID may be written over. Raises NotCarried."""
-        refusal = obstacle(found, normalize_email(_address(user)), user.email_verified, self._origin)
+        refusal = obstacle(found, _address(user), user.email_verified, self._origin)
         if refusal is not None:
             raise NotCarried(refusal)
         if await self._is_linked([found.id]):
@@ -171,8 +171,7 @@ class Carrier:
             raise NotCarried(REASONS["ban_not_available"]) from error
 
     async def _settle_email(self, clerk_user: User, user: SourceUser) -> None:
-        wanted = normalize_email(_address(user))
-        held = [e for e in clerk_user.email_addresses if normalize_email(e.email_address) == wanted]
+        held = [e for e in clerk_user.email_addresses if same_mailbox(e.email_address, _address(user))]
         if not held:
             await self._replace_email(clerk_user, user)
         elif user.email_verified and not held[0].verified:
@@ -191,12 +190,12 @@ class Carrier:
 def obstacle(found: User, address: str, verified: bool, origin: str) -> Reason | None:
     """Why a Clerk user with a row's external ID is not the row's to write over; None when it is.
 
-    It is when an earlier attempt made it. One that something else made must have the row's address (normalized), as
+    It is when an earlier attempt made it. One that something else made must have the row's address, as
     ids such as 1, 2, 3 are in every database, and must never have been used: what it has may be newer.
     """
     ours = came_from(found, origin) or _is_adopted(found, origin)
     elsewhere = (found.private_metadata or {}).get("migration_database") is not None
-    same = [email for email in found.email_addresses if normalize_email(email.email_address) == address]
+    same = [email for email in found.email_addresses if same_mailbox(email.email_address, address)]
     if not ours and (elsewhere or not same):
         return REASONS["external_id_taken"]
     if not ours and same[0].verified and not verified:
@@ -214,11 +213,6 @@ def came_from(found: User, origin: str) -> bool:
 def _is_adopted(found: User, origin: str) -> bool:
     """Whether something else made the Clerk user, and an import from this database has written it over."""
     return (found.private_metadata or {}).get("migration_adopted") == origin
-
-
-def normalize_email(address: str) -> str:
-    """An address as Clerk compares it: Unicode form NFKC, lower case, no blanks around it."""
-    return unicodedata.normalize("NFKC", address).strip().lower()
 
 
 def not_carried(error: ClerkApiError) -> NotCarried:

@@ -46,7 +46,7 @@ _REASONS = (
     Reason(
         "email_duplicate",
         State.REFUSED,
-        "another user's address is the same to Clerk (case, Unicode form, blanks)",
+        "another user's address may be the same to Clerk (case, Unicode form, domain in punycode, blanks)",
         "merge the accounts or change one address",
     ),
     Reason(

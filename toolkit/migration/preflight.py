@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from toolkit.clerk import BackendClient, InstanceSettings
+from toolkit.clerk.addresses import normal_address
 from toolkit.database import queries
 from toolkit.environment import Environment
-from toolkit.migration.carrier import normalize_email, obstacle
+from toolkit.migration.carrier import obstacle
 from toolkit.migration.instance import policy_of, rate_of, read_settings
 from toolkit.migration.links import Links
 from toolkit.migration.plan import REASONS, Policy, Reason, Skip, plan
@@ -151,21 +152,21 @@ async def find_strangers(source: Source, clerk: BackendClient, found: Survey, or
     await source.list_due()
     async for page in clerk.user_pages(PAGE):
         holders = {
-            normalize_email(email.email_address): clerk_user.external_id
+            normal_address(email.email_address): clerk_user.external_id
             for clerk_user in page
             for email in clerk_user.email_addresses
         }
         namesakes = {user.external_id: user for user in page if user.external_id is not None}
-        for user_id, address, verified in await source.due_users(list(holders), list(namesakes)):
+        for user in await source.due_users(list(holders), list(namesakes)):
             reason = None
-            if user_id in namesakes:
-                reason = obstacle(namesakes[user_id], address, verified, origin)
-            elif holders.get(address) != user_id:
+            if user.id in namesakes:
+                reason = obstacle(namesakes[user.id], user.email or "", user.email_verified, origin)
+            elif user.normal is not None and holders.get(user.normal) != user.id:
                 reason = REASONS["email_taken"]
-            if reason is not None and user_id not in known:
-                known.add(user_id)
+            if reason is not None and user.id not in known:
+                known.add(user.id)
                 found.importable -= 1
-                found.findings.append(Finding(user_id, reason))
+                found.findings.append(Finding(user.id, reason))
 
 
 def misfits(instance: InstanceSettings, found: Survey) -> list[str]:

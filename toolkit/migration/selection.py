@@ -40,7 +40,7 @@ class Selection:
         return Cohort(
             condition=conditions[self.cohort] if self.cohort is not None else "true",
             percent=self.percent,
-            emails=tuple(email.strip().lower() for email in self.emails) or None,
+            emails=self.emails or None,
         )
 
     def as_json(self) -> dict[str, object]:

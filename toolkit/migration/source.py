@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from toolkit.clerk.addresses import normal_address
 from toolkit.database import Connection, queries
 from toolkit.errors import UsageError
 
@@ -64,7 +65,7 @@ class SourceUser:
     disabled: bool
     clerk_id: str | None
     is_duplicate: bool
-    """Another user has the same address, once normalized as Clerk does."""
+    """Another user's address may be the same to Clerk."""
 
     @classmethod
     def from_record(cls, record: asyncpg.Record) -> "SourceUser":
@@ -98,11 +99,12 @@ class Cohort:
     percent: float | None = None
     """A stable share of all users: whoever is in 1 % is in 10 % too."""
     emails: tuple[str, ...] | None = None
-    """These addresses, in lower case."""
+    """Those who have one of these addresses, in whatever form."""
 
     def parameters(self) -> dict[str, object]:
         """The cohort as the queries take it."""
-        return {"percent": self.percent, "emails": None if self.emails is None else list(self.emails)}
+        emails = None if self.emails is None else [normal_address(email) for email in self.emails]
+        return {"percent": self.percent, "emails": emails}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,18 @@ class Count:
     def due(self) -> int:
         """Users that are not in Clerk yet."""
         return self.total - self.linked
+
+
+@dataclass(frozen=True, slots=True)
+class DueUser:
+    """What a user who is due is compared with Clerk's by."""
+
+    id: str
+    """The external ID."""
+    email: str | None
+    normal: str | None
+    """The address as `normal_address` has it."""
+    email_verified: bool
 
 
 class Source:
@@ -156,11 +170,11 @@ class Source:
 
     async def missing_emails(self) -> list[str]:
         """Addresses that the cohort names and nobody has."""
-        wanted = set(self._cohort.emails or ())
+        wanted = {normal_address(email): email for email in self._cohort.emails or ()}
         found = {
             record["email"] async for record in queries.present_emails(self._connection, emails=list(wanted))
         }
-        return sorted(wanted - found)
+        return sorted(email for normal, email in wanted.items() if normal not in found)
 
     async def batches(self) -> AsyncIterator[list[SourceUser]]:
         """Users that are not in Clerk yet, by id, a bounded number at a time."""
@@ -177,15 +191,14 @@ class Source:
             await queries.fill_due(self._connection, **self._cohort.parameters())
             await self._connection.execute(queries.index_due.sql)
 
-    async def due_users(self, emails: Sequence[str], ids: Sequence[str]) -> list[tuple[str, str, bool]]:
-        """Due users that have one of these addresses or external ids: external id, address, whether it is verified.
-
-        Addresses are normalized as Clerk does, both those given and those that come back.
-        """
+    async def due_users(self, addresses: Sequence[str], ids: Sequence[str]) -> list[DueUser]:
+        """Due users that have one of these normal addresses, or one of these external ids."""
         async with self._busy:
             return [
-                (record["id"], record["email"], record["email_verified"])
-                async for record in queries.due_users(self._connection, addresses=list(emails), ids=list(ids))
+                DueUser(**record)
+                async for record in queries.due_users(
+                    self._connection, addresses=list(addresses), ids=list(ids)
+                )
             ]
 
     async def linked_among(self, clerk_ids: Sequence[str]) -> set[str]:

@@ -6,7 +6,6 @@ be working on is waited for: the signup counts as undone only when nothing can c
 """
 
 import asyncio
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from uuid import UUID
 import structlog
 
 from toolkit.clerk import BackendClient, ClerkError, ClerkUnavailable, FrontendUser, ResourceNotFound, User
+from toolkit.clerk.addresses import same_mailbox
 from toolkit.database import Connection, queries
 
 SETTLE = timedelta(minutes=2)
@@ -131,7 +131,7 @@ class Signups:
             user = await self._clerk.get_user(signup.user.clerk_id)
         except ResourceNotFound:
             return False
-        own = [found for found in user.email_addresses if same_address(found.email_address, signup.email)]
+        own = [found for found in user.email_addresses if same_mailbox(found.email_address, signup.email)]
         proven = signup.code_in_doubt and not was_added_to(user) and any(address.verified for address in own)
         if not proven:
             return False
@@ -174,15 +174,6 @@ def was_added_to(user: User | FrontendUser) -> bool:
     """Whether there is more to get in with than a signup makes."""
     added = (user.phone_numbers, user.passkeys, user.external_accounts, user.web3_wallets)
     return len(user.email_addresses) > 1 or user.two_factor_enabled or any(added)
-
-
-def same_address(one: str, other: str) -> bool:
-    """Whether Clerk takes two email addresses for the same."""
-    return _normal(one) == _normal(other)
-
-
-def _normal(email: str) -> str:
-    return unicodedata.normalize("NFKC", email).strip().lower()
 
 
 def _left(record: Mapping[str, Any]) -> LeftSignup:

@@ -1,5 +1,5 @@
 -- What the import goes through, and whom an address belongs to: indexes, built as ax-0004-clerk-id-unique is.
--- depends: ax-0004-clerk-id-unique
+-- depends: ax-0004-clerk-id-unique toolkit-0002-addresses
 -- transactional: false
 
 SET lock_timeout = '10min';
@@ -12,10 +12,10 @@ DROP INDEX CONCURRENTLY IF EXISTS users_due_idx;
 -- squawk-ignore prefer-robust-stmts
 CREATE INDEX CONCURRENTLY users_due_idx ON users (id) WHERE clerk_id IS NULL;
 
--- Addresses as Clerk compares them: whoever signs up must not have the address of somebody who is there already, in
--- whatever case it was typed.
-DROP INDEX CONCURRENTLY IF EXISTS users_email_lower_idx;
+-- Addresses as Clerk compares them: who logs in is found however the address is typed, and who signs up must not have the
+-- address of somebody who is there already.
+DROP INDEX CONCURRENTLY IF EXISTS users_normal_address_idx;
 
 -- Dropped above.
 -- squawk-ignore prefer-robust-stmts
-CREATE INDEX CONCURRENTLY users_email_lower_idx ON users (lower(email));
+CREATE INDEX CONCURRENTLY users_normal_address_idx ON users (clerk_migration.normal_address(email));

@@ -86,6 +86,10 @@ async def test_broken_rows_cost_no_request_and_are_named(world: World) -> None:
         await world.add("b@example.com", hashed_password="md5:abc"): ("refused", "hasher_unsupported"),
         await world.add("twin@example.com"): ("refused", "email_duplicate"),
         await world.add("Twin@Example.com"): ("refused", "email_duplicate"),
+        await world.add("istanbul@example.com"): ("refused", "email_duplicate"),
+        await world.add("İstanbul@example.com"): ("refused", "email_duplicate"),
+        await world.add("mail@bücher.de"): ("refused", "email_duplicate"),
+        await world.add("mail@xn--bcher-kva.de"): ("refused", "email_duplicate"),
         await world.add("c@example.com", enabled_2fa=True): ("held", "second_factor_missing"),
         await world.add("d@example.com", **with_totp() | {"nonce": b"x" * 12}): (
             "held",
@@ -97,6 +101,12 @@ async def test_broken_rows_cost_no_request_and_are_named(world: World) -> None:
     assert {user_id: await world.ledger(user_id) for user_id in broken} == broken
     assert world.requests() == 0
     assert ended.tally.needs_person
+
+
+async def test_addresses_that_only_look_like_one_another_go_over(world: World) -> None:
+    for email in ("vera@example.com", "era@example.com", "zoë@example.com", "zoe@example.com"):
+        await world.add(email)
+    assert (await world.run()).tally.states[State.LINKED] == 4
 
 
 async def test_running_again_touches_nothing_that_is_done(world: World) -> None:

@@ -1,5 +1,5 @@
 -- Signups with Clerk: what is needed to finish or undo one when a process dies in the middle.
--- depends: toolkit-0001-import
+-- depends: toolkit-0002-addresses
 
 SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10s';
@@ -31,6 +31,11 @@ CREATE TABLE IF NOT EXISTS clerk_migration.signups (
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX IF NOT EXISTS signups_open_idx ON clerk_migration.signups (updated_at)
 WHERE state NOT IN ('verified', 'undone');
+
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX IF NOT EXISTS signups_normal_address_idx ON clerk_migration.signups (clerk_migration.normal_address(email))
+WHERE email IS NOT NULL;
 
 COMMENT ON TABLE clerk_migration.signups IS 'A row for each signup: the last step that was done. It ends as verified or undone.';
 COMMENT ON COLUMN clerk_migration.signups.state IS 'The last step that was done. decoy: the address has an account already, which the browser must not learn. undoing: gone from AX, perhaps not from Clerk yet.';
