@@ -63,6 +63,18 @@ def test_every_invariant_that_is_cited_exists(texts: dict[str, str]) -> None:
     assert cited <= set(stated)
 
 
+def test_every_path_that_is_named_exists(texts: dict[str, str]) -> None:
+    folders = "|".join(FOLDERS)
+    named = {
+        (name, path)
+        for name, text in texts.items()
+        for path in re.findall(rf"(?<![\w./-])((?:{folders})/[\w/.-]*\w)", text)
+        if not re.search(r"NAME|ours|^toolkit/shipped", path)  # made up, or made by the build
+    }
+    assert len(named) > 100
+    assert {(name, path) for name, path in named if not (ROOT / path).exists()} == set()
+
+
 def test_the_map_shows_what_is_there() -> None:
     drawing = read(ARCHITECTURE).partition("## The map")[2].partition("```text\n")[2].partition("```")[0]
     above: list[tuple[int, Path]] = [(-1, ROOT)]
