@@ -13,16 +13,19 @@ ORDER BY id DESC
 LIMIT 1;
 
 -- name: begin_run(command, environment, options)$
+-- A row for a run of a command that begins now; its id.
 INSERT INTO clerk_migration.runs (command, environment, options)
 VALUES (:command, :environment, :options::jsonb)
 RETURNING id;
 
 -- name: end_run(outcome, counts, id)!
+-- A run has ended, in this way and with these counts.
 UPDATE clerk_migration.runs
 SET finished_at = now(), outcome = :outcome, counts = :counts::jsonb
 WHERE id = :id;
 
 -- name: last_run()^
+-- The last import on this database.
 SELECT id, environment, started_at, finished_at, outcome, counts::text AS counts
 FROM clerk_migration.runs
 WHERE command = 'import'
@@ -46,6 +49,7 @@ SET
     updated_at = excluded.updated_at;
 
 -- name: users_in_all()^
+-- How many users the source has, and how many of them are in Clerk.
 SELECT count(*) AS total, count(clerk_id) AS linked
 FROM clerk_migration.source;
 
@@ -58,6 +62,7 @@ SELECT id::text FROM clerk_migration.origin;
 SELECT database IS DISTINCT FROM clerk_migration.this_database() FROM clerk_migration.origin;
 
 -- name: note_sending(run_id, user_ids)!
+-- Note, before anything is sent, that this run is about to send these users.
 INSERT INTO clerk_migration.sending (user_id, run_id)
 SELECT id, :run_id FROM unnest(:user_ids::text[]) AS given (id)
 ON CONFLICT (user_id) DO UPDATE SET run_id = excluded.run_id, noted_at = now();
@@ -75,6 +80,7 @@ ORDER BY user_id
 FOR UPDATE;
 
 -- name: forget_sending(user_ids)!
+-- These users are linked, or nothing of them is in Clerk: there is nothing to withdraw any more.
 DELETE FROM clerk_migration.sending WHERE user_id = ANY(:user_ids::text[]);
 
 -- name: some_sending(run_id, after, size)

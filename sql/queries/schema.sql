@@ -28,6 +28,7 @@ ON CONFLICT (locked) DO NOTHING;
 SELECT pid FROM yoyo_lock;
 
 -- name: release_yoyo()!
+-- Let plain `yoyo` in again, once a change of the schema is over.
 DELETE FROM yoyo_lock WHERE pid = -pg_backend_pid();
 
 -- name: has_history()$
@@ -44,6 +45,7 @@ FROM _yoyo_migration;
 SET LOCAL search_path TO pg_temp;
 
 -- name: look_up_again#
+-- End `build_aside`: names mean the database's own tables again.
 SET LOCAL search_path TO DEFAULT;
 
 -- name: compare_tables()
@@ -74,7 +76,9 @@ WHERE made.relnamespace = pg_my_temp_schema() AND made.relkind = 'r'
 ORDER BY made.relname, made_column.attnum;
 
 -- name: set_lock_timeout#
+-- Give up soon on a lock that somebody else holds: those who come after would queue behind the wait.
 SET LOCAL lock_timeout = '2s';
 
 -- name: drop_source_view#
+-- Take the source view away, so that another can take its place, or what it stands on can be rolled back.
 DROP VIEW IF EXISTS clerk_migration.source;

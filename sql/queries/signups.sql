@@ -1,8 +1,8 @@
--- Signing up. A saga is a signup that has begun: every step is written down before the next, and each step asks for
--- the one before, so that whoever undoes a signup and whoever goes on with it never both succeed.
+-- Signing up with Clerk. It works as a saga: every step is written down before the next, and each step asks for the one
+-- before, so that whoever undoes a signup and whoever goes on with it never both succeed.
 
 -- name: take_invite(code_hash)$
--- One use of an invite; its id, or nothing.
+-- Take one use of an invite: its id, or nothing when it is unknown, used up or has expired.
 UPDATE invites
 SET uses_left = uses_left - 1
 WHERE code_hash = :code_hash AND uses_left > 0 AND (expires_at IS NULL OR expires_at > now())
@@ -13,6 +13,7 @@ RETURNING id;
 SELECT EXISTS (SELECT FROM users WHERE clerk_migration.normal_address(email) = :normal);
 
 -- name: begin_signup(invite_id, email, delivery)^
+-- Write down that a signup has begun, whose invite is taken; its id, and the id that its user will have.
 INSERT INTO clerk_migration.signups (state, user_id, invite_id, email, delivery)
 VALUES ('invite_taken', gen_random_uuid()::text, :invite_id::text, :email, :delivery)
 RETURNING id, user_id;
@@ -38,7 +39,7 @@ WHERE id = :signup_id AND state = 'invite_taken'
 RETURNING true;
 
 -- name: code_sent(signup_id, email_address_id, clerk_session_id, token_cipher, token_nonce)$
--- Also for a later code.
+-- A code was sent, the first or a later one: true, or nothing when the signup was undone meanwhile.
 UPDATE clerk_migration.signups
 SET
     state = 'code_sent',
@@ -60,7 +61,7 @@ WHERE id = :signup_id AND state IN ('code_sent', 'decoy') AND created_at > now()
 
 -- name: signups_with(normal, unverified)
 -- Signups with this address that wait for their code, or will: where a decoy leads, that has somebody else's.
-SELECT id, state, email, password_hash
+SELECT id, email, password_hash
 FROM clerk_migration.signups
 WHERE
     state IN ('row_created', 'code_sent', 'decoy') AND clerk_migration.normal_address(email) = :normal
@@ -84,6 +85,7 @@ WHERE s.id = before.id AND s.state = 'code_sent'
 RETURNING before.code_hash IS NOT DISTINCT FROM :code_hash AS tried_before;
 
 -- name: code_was_wrong(signup_id, code_hash)!
+-- The code that was tried is known to have proven nothing.
 UPDATE clerk_migration.signups SET code_hash = NULL WHERE id = :signup_id AND code_hash = :code_hash;
 
 -- name: verify_signup(signup_id)$
@@ -130,6 +132,7 @@ SET state = 'undoing', clerk_id = :clerk_id, updated_at = now()
 WHERE id = :signup_id AND state IN ('undoing', 'undone');
 
 -- name: end_undo(signup_id)!
+-- Nothing of a signup that was undone is left in Clerk.
 UPDATE clerk_migration.signups
 SET state = 'undone', updated_at = now()
 WHERE id = :signup_id AND state = 'undoing';
@@ -139,6 +142,7 @@ WHERE id = :signup_id AND state = 'undoing';
 SELECT pg_try_advisory_lock(hashtextextended('clerk_migration.sweep', 0));
 
 -- name: release_sweep()$
+-- The sweep is over; the next may begin.
 SELECT pg_advisory_unlock(hashtextextended('clerk_migration.sweep', 0));
 
 -- name: signups_to_sweep(settle, unverified, most)

@@ -101,6 +101,7 @@ FROM source_rows AS s
 WHERE s.id = ANY(:ids);
 
 -- name: create_due#
+-- A table of the run's own, for who is due.
 CREATE TEMPORARY TABLE due (id text, email text, normal text, email_verified boolean);
 
 -- name: fill_due(percent, emails)!
@@ -114,6 +115,7 @@ WHERE
     AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails));
 
 -- name: index_due#
+-- Who is due is looked up by address and by key.
 CREATE INDEX ON due (normal);
 CREATE INDEX ON due (id);
 ANALYZE due;

@@ -1,13 +1,15 @@
 -- Switches: what is switched over for everybody.
 
 -- name: switch(name)$
+-- The value of a switch.
 SELECT value FROM clerk_migration.switches WHERE name = :name;
 
 -- name: switches()
+-- All switches, and since when each is as it is.
 SELECT name, value, updated_at FROM clerk_migration.switches ORDER BY name;
 
 -- name: set_switch(name, value)$
--- The value before.
+-- Set a switch; the value before.
 WITH before AS (
     SELECT value FROM clerk_migration.switches WHERE name = :name FOR UPDATE
 ),

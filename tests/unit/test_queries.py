@@ -1,0 +1,45 @@
+"""`sql/queries`: every query says what it is for, and Python calls it."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from toolkit.paths import QUERIES, ROOT
+
+QUERY = re.compile(r"^-- name: (\w+)[^\n]*\n((?:--[^\n]*\n)*)", re.MULTILINE)
+FOUND = [
+    (path.name, name, re.sub(r"^-- ?", "", comment, flags=re.MULTILINE).strip())
+    for path in sorted(QUERIES.glob("*.sql"))
+    for name, comment in QUERY.findall(path.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("file", "name", "comment"), FOUND, ids=[name for _, name, _ in FOUND])
+def test_every_query_says_what_it_is_for(file: str, name: str, comment: str) -> None:
+    assert re.fullmatch(r"[A-Z`].*[.:]", comment, flags=re.DOTALL), f"{name} in {file} lacks a sentence"
+
+
+def test_no_two_queries_have_one_name() -> None:
+    """aiosql would keep the last."""
+    assert [name for name, count in Counter(name for _, name, _ in FOUND).items() if count > 1] == []
+
+
+def test_every_query_is_called() -> None:
+    called = {
+        name for room in ("bff", "toolkit") for path in (ROOT / room).rglob("*.py") for name in calls(path)
+    }
+    assert [f"{name} in {file}" for file, name, _ in FOUND if name not in called] == []
+
+
+def calls(path: Path) -> set[str]:
+    """The queries that a module names: `queries.NAME`, also of a module's own `_queries`."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id.endswith("queries")
+    }
