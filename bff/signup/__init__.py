@@ -1,1 +1,1 @@
-"""Signing up: with Clerk as a saga that ends complete or leaves nothing (invariant 5), or as AX does."""
+"""Signing up: with Clerk, where it ends complete or leaves nothing (invariant 5), or as AX does."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.bff.conftest import INVITE, PASSWORD, SECRET, Bff, World, most
-from toolkit.clerk import BackendClient, ClerkConfig, ClerkUnavailable, FrontendClient, User
+from toolkit.clerk import ClerkConfig, FrontendClient
 from toolkit.database import pool
 from toolkit.sweep.runner import Sweep, Swept
 
@@ -29,7 +29,8 @@ async def sweep(world: World, *, settle: timedelta = NOTHING, unverified: timede
         return await Sweep(connections.acquire, clerk).round(settle=settle, unverified=unverified)
 
 
-async def saga(world: World) -> dict[str, Any]:
+async def stored(world: World) -> dict[str, Any]:
+    """The only signup's row."""
     return dict(await world.connection.fetchrow("SELECT * FROM clerk_migration.signups") or {})
 
 
@@ -62,7 +63,7 @@ async def test_signed_up_verified_and_logged_in(world: World, bff: Bff) -> None:
     assert (await bff.login(NEW)).content["status"] == "complete"
     assert (await bff.login("NEW@Example.com")).content["status"] == "complete", "as Clerk compares"
     assert await world.uses_left() == 0
-    ended = await saga(world)
+    ended = await stored(world)
     assert (ended["state"], ended["email"], ended["client_token_cipher"]) == ("verified", None, None)
     assert (await bff.verify(begun.content["signup_id"], mail["code"])).code == "signup_ended"
 
@@ -144,7 +145,7 @@ async def add_address(world: World, email: str) -> None:
         await device.prepare_email_address(session.id, own.id)
         await device.verify_email_address(session.id, own.id, (await world.mail(email))[-1]["code"])
     async with world.clerk() as clerk:
-        await clerk.update_user((await saga(world))["clerk_id"], primary_email_address_id=own.id)
+        await clerk.update_user((await stored(world))["clerk_id"], primary_email_address_id=own.id)
 
 
 async def test_another_address_that_is_proven_does_not_prove_the_one_that_signed_up(
@@ -180,7 +181,7 @@ async def test_a_create_that_outlives_its_signup_leaves_nobody(world: World, rem
     world.emulator.add_fault({"match": {"path": "/v1/users", "method": "POST"}, "latency_ms": 2000})
     signing_up = asyncio.create_task(bff.sign_up())
     for _ in range(100):
-        if await saga(world):
+        if await stored(world):
             break
         await asyncio.sleep(0.02)
     if not removed:
@@ -191,7 +192,7 @@ async def test_a_create_that_outlives_its_signup_leaves_nobody(world: World, rem
     assert (await signing_up).code == "signup_ended"
     world.emulator.clear_faults()
     if not removed:
-        assert (await world.people(), (await saga(world))["state"]) == ((1, 0), "undoing")
+        assert (await world.people(), (await stored(world))["state"]) == ((1, 0), "undoing")
         assert (await sweep(world)).undone == 1
     await nothing_is_left(world)
 
@@ -216,10 +217,10 @@ async def test_nobody_finds_a_way_in_that_somebody_else_added(world: World, bff:
         await add_address(world, "mallory@example.org")
     else:
         async with world.clerk() as clerk:
-            await clerk.update_user((await saga(world))["clerk_id"], totp_secret=SECRET)
+            await clerk.update_user((await stored(world))["clerk_id"], totp_secret=SECRET)
     assert (await bff.verify(signup_id, code)).code == "signup_ended"
     await nothing_is_left(world)
-    assert (await saga(world))["reason"] == "not_as_made"
+    assert (await stored(world))["reason"] == "not_as_made"
 
 
 async def prove_elsewhere(world: World, email: str, password: str) -> None:
@@ -378,7 +379,7 @@ async def test_logging_in_unverified_leads_to_the_verification(world: World, bff
 
 async def test_the_code_is_tried_though_its_clerk_session_is_over(world: World, bff: Bff) -> None:
     begun = await bff.sign_up()
-    row = await saga(world)
+    row = await stored(world)
     async with world.clerk() as clerk:
         await clerk.revoke_session(row["clerk_session_id"])
     (mail,) = await world.mail(NEW)
@@ -426,7 +427,7 @@ async def test_a_signup_is_abandoned_by_who_began_it(world: World, bff: Bff) -> 
         again = await bff.call("DELETE", f"/auth/signup/{signup_id}")
         assert (again.code, (await bff.verify(signup_id, "123456")).code) == ("signup_ended", "signup_ended")
     assert await world.people() == (0, 1)
-    assert (await saga(world))["reason"] == "abandoned"
+    assert (await stored(world))["reason"] == "abandoned"
 
 
 async def test_who_is_verified_is_not_abandoned(world: World, bff: Bff) -> None:
@@ -502,7 +503,7 @@ async def test_a_signup_that_is_never_verified_is_undone(world: World, bff: Bff)
     assert (await bff.verify(begun.content["signup_id"], "000000")).code == "signup_ended"
     assert (await sweep(world)).undone == 1
     await nothing_is_left(world)
-    ended = await saga(world)
+    ended = await stored(world)
     assert (ended["state"], ended["reason"], ended["email"]) == ("undone", "never_verified", None)
     assert (await bff.login(NEW)).code == "credentials_invalid"
 
@@ -545,7 +546,7 @@ async def test_a_step_that_fails_leaves_nothing(
     assert await world.connection.fetchval("SELECT count(*) FROM users") == 0
     await sweep(world)
     await nothing_is_left(world)
-    assert (await saga(world))["state"] == "undone"
+    assert (await stored(world))["state"] == "undone"
     assert (await bff.sign_up()).status == 201, "and it may be tried again"
 
 
@@ -571,7 +572,7 @@ async def test_nobody_waits_long_for_what_clerk_has_to_undo(world: World) -> Non
     world.emulator.add_fault({"match": {"path": "/v1/users*"}, "times": 50, "latency_ms": 60_000})
     async with asyncio.timeout(15):
         assert (await bff.call("DELETE", f"/auth/signup/{signup_id}")).status == 204
-    assert ((await saga(world))["state"], await world.uses_left()) == ("undoing", 1)
+    assert ((await stored(world))["state"], await world.uses_left()) == ("undoing", 1)
     world.emulator.clear_faults()
     assert (await sweep(world)).undone == 1
     await nothing_is_left(world)
@@ -581,7 +582,7 @@ async def test_a_create_that_arrives_late_is_waited_for(world: World, bff: Bff) 
     world.emulator.add_fault({"match": {"path": "/v1/users", "method": "POST"}, "latency_ms": 3000})
     reply = await bff.sign_up()
     assert reply.status == 503
-    assert (await saga(world))["state"] == "undoing"
+    assert (await stored(world))["state"] == "undoing"
     assert (await sweep(world, settle=timedelta(minutes=2))).left == 1
     await world.people_in_clerk(1)
     assert (await sweep(world, settle=timedelta(minutes=2))).undone == 1
@@ -608,23 +609,3 @@ async def test_a_running_bff_sweeps_by_itself(world: World) -> None:
     )
     await world.people_in_clerk(0)
     await nothing_is_left(world)
-
-
-async def test_a_sweep_ends_when_clerk_is_out(
-    world: World, bff: Bff, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await world.invite("AX-MANY", 8)
-    for n in range(8):
-        await bff.sign_up(f"new{n}@example.com", invite="AX-MANY")
-    asked = []
-
-    async def out(clerk: BackendClient, user_id: str) -> User:
-        asked.append(user_id)
-        raise ClerkUnavailable("Clerk is out.")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(BackendClient, "get_user", out)
-        swept = await sweep(world, unverified=NOTHING)
-    assert swept == Swept(left=8, errors=["Clerk is out."])
-    assert len(asked) == 3
-    assert (await sweep(world, unverified=NOTHING)).undone == 8

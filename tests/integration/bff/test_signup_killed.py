@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.integration.bff import killed
 from tests.integration.bff.conftest import INVITE, PASSWORD, Reply, World
-from tests.integration.bff.test_signup import NOTHING, nothing_is_left, saga, sweep
+from tests.integration.bff.test_signup import NOTHING, nothing_is_left, stored, sweep
 
 NEW = "new@example.com"
 
@@ -44,7 +44,7 @@ async def test_a_signup_killed_wherever_it_waits(world: World) -> None:
         reply = await asyncio.to_thread(
             killed.call, playbook, world.variables, "POST", "/auth/signup", body, last
         )
-        left = await saga(world)
+        left = await stored(world)
         seen.add(left.get("state", "not begun"))
         await sweep(world)
         if await world.people() == (0, 0):
@@ -88,7 +88,7 @@ async def test_a_verification_killed_wherever_it_waits(world: World) -> None:
             ends.add("finished" if swept.finished else "done")
             await complete(world, verified=True)
             async with world.clerk() as clerk:
-                await clerk.delete_user((await saga(world))["clerk_id"])
+                await clerk.delete_user((await stored(world))["clerk_id"])
             await world.connection.execute("DELETE FROM users; UPDATE invites SET uses_left = 1")
         await world.connection.execute("DELETE FROM clerk_migration.signups")
         if reply is not None:
@@ -103,7 +103,7 @@ async def test_an_abandonment_killed_wherever_it_waits(world: World) -> None:
         signup_id = (await bff.sign_up()).content["signup_id"]
         path = f"/auth/signup/{signup_id}"
         reply = await asyncio.to_thread(killed.call, playbook, world.variables, "DELETE", path, None, last)
-        state = (await saga(world))["state"]
+        state = (await stored(world))["state"]
         states.add(state)
         await sweep(world)
         if state == "code_sent":
@@ -138,7 +138,7 @@ async def test_verified_and_abandoned_at_once_is_one_of_the_two(world: World) ->
         if verified.status == 200:
             await complete(world, verified=True)
             async with world.clerk() as clerk:
-                await clerk.delete_user((await saga(world))["clerk_id"])
+                await clerk.delete_user((await stored(world))["clerk_id"])
             await world.connection.execute("DELETE FROM users; UPDATE invites SET uses_left = 1")
         await nothing_is_left(world)
         await world.connection.execute("DELETE FROM clerk_migration.signups")
@@ -197,10 +197,10 @@ async def mix(world: World, attempts: list[Attempt], faults: list[dict[str, Any]
     async with world.clerk() as clerk:
         users = [user async for user in clerk.iterate_users()]
     assert {(user.external_id, user.id) for user in users} == {tuple(row) for row in rows}
-    sagas = await world.connection.fetch(
+    records = await world.connection.fetch(
         "SELECT state, count(*) FROM clerk_migration.signups WHERE state <> 'undone' GROUP BY 1"
     )
-    waiting = {record["state"]: record["count"] for record in sagas}
+    waiting = {record["state"]: record["count"] for record in records}
     assert waiting.keys() <= {"code_sent", "decoy"}
     assert waiting.get("code_sent", 0) == len(rows)
     left = [await world.uses_left(invite) for invite in INVITES]
