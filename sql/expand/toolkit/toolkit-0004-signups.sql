@@ -35,7 +35,7 @@ WHERE state NOT IN ('verified', 'undone');
 -- The table is new.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX IF NOT EXISTS signups_normal_address_idx ON clerk_migration.signups (clerk_migration.normal_address(email))
-WHERE email IS NOT NULL;
+WHERE state IN ('row_created', 'code_sent', 'decoy');
 
 COMMENT ON TABLE clerk_migration.signups IS 'A row for each signup: the last step that was done. It ends as verified or undone.';
 COMMENT ON COLUMN clerk_migration.signups.state IS 'The last step that was done. decoy: the address has an account already, which the browser must not learn. undoing: gone from AX, perhaps not from Clerk yet.';

@@ -193,7 +193,7 @@ def test_whoever_writes_to_users_needs_no_right_on_the_toolkits_schema(second: C
     second.execute(SQL("GRANT SELECT, INSERT ON users TO {}").format(Identifier(role)))
     with second.transaction():
         second.execute(SQL("SET LOCAL ROLE {}").format(Identifier(role)))
-        second.execute("INSERT INTO users (email) VALUES ('a@xn--bcher-kva.de')")
+        second.execute("INSERT INTO users (email) VALUES ('ada@xn--bcher-kva.de'), ('ADÉ@bücher.de')")
 
 
 def test_an_address_is_found_by_the_index(second: Connection) -> None:
