@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from bff import emails
-from toolkit.clerk.addresses import normal_address
 from toolkit.database import Connection, queries
 
 
@@ -22,7 +21,7 @@ class Account:
 
 async def by_email(connection: Connection, email: str) -> Account | None:
     """The user with this address; only users of Clerk are found in whatever case and form it is typed."""
-    normal = normal_address(email)
+    normal = emails.typed(email)
     record = await queries.account_by_email(connection, email=email, normal=normal)
     if record is None and (kept := emails.kept(email)) != email:
         record = await queries.account_by_email(connection, email=kept, normal=normal)

@@ -69,12 +69,21 @@ def refusal(error: ClerkError) -> Refusal:
     return unavailable(error)
 
 
+@contextmanager
+def signup_code_refused() -> Iterator[None]:
+    """Around calls to Clerk for the code of a signup: raises refusals."""
+    try:
+        yield
+    except (IncorrectCode, VerificationFailed):
+        raise CodeInvalid from None
+    except ClerkError as error:
+        raise signup_refusal(error) from None
+
+
 def signup_refusal(error: ClerkError) -> Refusal:
     """The refusal for somebody whose signup Clerk did not take."""
     if isinstance(error, ClerkRateLimited):
         return TooManyAttempts(retry_after=error.retry_after)
-    if isinstance(error, IncorrectCode | VerificationFailed):
-        return CodeInvalid()
     if isinstance(error, SignUpNotAllowed):
         return FieldsInvalid(FieldError("email", "not_allowed", "This address cannot be used here."))
     if isinstance(error, PasswordRejected | ParameterInvalid):
@@ -86,15 +95,6 @@ def signup_refusal(error: ClerkError) -> Refusal:
         if faults:
             return FieldsInvalid(*faults)
     return unavailable(error)
-
-
-@contextmanager
-def signup_refused() -> Iterator[None]:
-    """Around calls to Clerk for a signup: raises refusals."""
-    try:
-        yield
-    except ClerkError as error:
-        raise signup_refusal(error) from None
 
 
 def unavailable(error: ClerkError) -> AuthenticationUnavailable:

@@ -2,6 +2,8 @@
 
 from email_validator import EmailNotValidError, validate_email
 
+from toolkit.clerk.addresses import normal_address
+
 
 def kept(email: str) -> str:
     """The form that a signup keeps (NFC, the domain in Unicode); what is no address stays as it is."""
@@ -9,3 +11,12 @@ def kept(email: str) -> str:
         return validate_email(email, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError:
         return email
+
+
+def typed(email: str) -> str:
+    """What all ways to type an address have in common: what is looked up by it, and what is counted by it.
+
+    Of the form that is kept, since that may find an account that the typed one does not: what finds one account must count
+    for one limit (invariant 9).
+    """
+    return normal_address(kept(email))

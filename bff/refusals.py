@@ -92,7 +92,7 @@ class SessionRequired(Refusal):
 class CredentialsInvalid(Refusal):
     """Email or password is wrong."""
 
-    def __init__(self, outcome: str) -> None:
+    def __init__(self, outcome: str | None) -> None:
         super().__init__()
         self.outcome = outcome
 

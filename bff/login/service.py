@@ -14,7 +14,7 @@ from bff.login.counts import LoginCounts
 from bff.proof.challenges import LOGIN
 from bff.proof.service import Challenged, Claim, ProofService
 from bff.proof.systems import Changed, Method, MethodName, NewPasswordNeeded, Proved, StepNeeded, SystemName
-from bff.refusals import AuthenticationUnavailable, ChallengeExpired, CredentialsInvalid, Refusal
+from bff.refusals import AuthenticationUnavailable, ChallengeExpired, CodeInvalid, CredentialsInvalid, Refusal
 from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import Complete, Delivery, Sessions
 from bff.signup.outcomes import Verifying
@@ -88,6 +88,8 @@ class LoginService:
                 return await self._go_on(result, challenge.system, challenge.delivery, visitor)
             except Changed:
                 raise ChallengeExpired from None
+            except CredentialsInvalid as refused:  # by the signup that is to be verified first, say
+                raise CodeInvalid(refused.outcome) from None
 
     async def _spend(self, claim: Claim, visitor: Visitor) -> None:
         """By address before anything by account: who is over the one must not use up the other for its owner.

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bff import accounts
+from bff import accounts, emails
 from bff.accounts import Account
 from bff.database import Database
 from bff.devices import Devices
@@ -48,7 +48,6 @@ from bff.refusals import (
 )
 from bff.sessions.service import Delivery
 from bff.visitor import Visitor
-from toolkit.clerk.addresses import normal_address
 from toolkit.database import Connection
 
 SEND_SECONDS = 0.4
@@ -123,7 +122,7 @@ class ProofService:
             client_token = None
             if account is not None:
                 client_token = await self._devices.client_token(connection, visitor.device, account.id)
-        return Claim(account, normal_address(email), client_token)
+        return Claim(account, emails.typed(email), client_token)
 
     async def check_password(
         self, claim: Claim, password: str, visitor: Visitor
@@ -139,7 +138,10 @@ class ProofService:
         system = self._systems.get(claim.system)
         if system is None:  # legacy is gone, and this user was not moved
             raise CredentialsInvalid("legacy_off")
-        return await system.check_password(account, password, claim.client_token, visitor)
+        try:
+            return await system.check_password(account, password, claim.client_token, visitor)
+        except CodeInvalid as refused:  # whatever a system calls it, it is a password that was refused
+            raise CredentialsInvalid(refused.outcome) from None
 
     async def open(self, step: StepNeeded, aim: Aim, delivery: Delivery, visitor: Visitor) -> Challenged:
         """Keep a step that is needed as a challenge; where its first method sends a code, that is sent at once."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from bff.clerk_errors import signup_refused
+from bff.clerk_errors import signup_code_refused
 from bff.limits import Limits
 from bff.refusals import CodeInvalid, SignupEnded, TooManyAttempts
 from bff.sessions.service import ClerkSession
@@ -37,7 +37,7 @@ class Codes:
             return await self._clerk.verify(sent, code, signup.email, visitor, tried_before=tried_before)
 
         try:
-            with signup_refused():
+            with signup_code_refused():
                 return await self._in_its_session(signup, visitor, check)
         except NotAsMade:
             await self._signups.undo(signup.id, "not_as_made", certain=True)
@@ -57,7 +57,7 @@ class Codes:
             return await self._clerk.send_another(sent, visitor)
 
         try:
-            with signup_refused():
+            with signup_code_refused():
                 sent = await self._in_its_session(signup, visitor, send)
         except CodeInvalid:  # the address is verified already
             raise SignupEnded from None

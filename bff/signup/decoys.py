@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Never
 
-from bff.clerk_errors import RETRY_AFTER, signup_refused
+from bff.clerk_errors import RETRY_AFTER, signup_code_refused
 from bff.refusals import AuthenticationUnavailable, CodeInvalid
 from bff.signup.clerk import ClerkSignup
 from bff.signup.mails import Mails
@@ -49,7 +49,7 @@ class Decoys:
 
     async def probe(self, visitor: Visitor) -> None:
         """Ask Clerk for something. Raises what others are refused for while it is out."""
-        with signup_refused():
+        with signup_code_refused():
             await self._clerk.probe(visitor)
 
     async def try_code(self, visitor: Visitor) -> Never:

@@ -66,7 +66,7 @@ class Steps:
             if not await stored.verify(connection, signup.id):
                 raise SignupEnded
             account = await accounts.by_id(connection, signup.user_id)
-            if account is None:
+            if account is None or account.clerk_id != signup.clerk_id:  # moved back, or linked anew
                 raise SignupEnded
             minted = await self._sessions.mint(connection, account, visitor, session)
             if minted is None:

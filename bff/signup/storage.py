@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from bff import emails
 from bff.database import Database
 from bff.refusals import SignupEnded
 from bff.sessions.service import ClerkSession, Delivery
@@ -171,7 +172,7 @@ class Storage:
             return [
                 AtAddress(record["id"], record["email"], record["password_hash"])
                 async for record in queries.signups_with(
-                    connection, normal=normal_address(email), unverified=self._unverified
+                    connection, normal=emails.typed(email), unverified=self._unverified
                 )
             ]
 

@@ -96,6 +96,7 @@ async def test_a_compromised_password_leads_to_a_reset(world: World, compromised
     [
         (422, "form_password_or_identifier_incorrect", 401),
         (403, "user_deactivated", 401),
+        (400, "verification_failed", 401),
         (422, "form_password_pwned", 200),
         (422, "password_reset_required", 200),
         (401, "proxy_request_invalid_secret_key", 503),
@@ -109,6 +110,7 @@ async def test_what_clerk_refuses_a_sign_in_with(world: World, status: int, code
     reply = await bff.login("clerk@example.com")
     assert reply.status == answer
     assert answer != 200 or reply.content["status"] == "needs_new_password"
+    assert answer != 401 or reply.code == "credentials_invalid"
     assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 0
 
 

@@ -144,6 +144,7 @@ async def test_an_account_of_ones_own_does_not_use_up_clerks_limit(ready: World)
         ("{}@mail.example.com", "\uff29{}@mail.example.com"),
         ("{}@strasse.example.com", "{}@straße.example.com"),
         ("{}@bücher.example.com", "{}@xn--bcher-kva.example.com"),
+        ("{}@example.com", "{}@exa\ufe0fmple.com"),
     ],
 )
 async def test_an_account_is_counted_in_whatever_form_it_is_typed(
@@ -160,6 +161,16 @@ async def test_an_account_is_counted_in_whatever_form_it_is_typed(
         form = otherwise.format(name[1:] if "\uff29" in otherwise else name)
         answers.append((await bff.login(form, "wrong")).status)
     assert answers == [429, 429]
+
+
+async def test_a_decoy_is_found_by_whatever_finds_an_account(ready: World) -> None:
+    """A domain may be typed with signs that no domain has, and that are left out."""
+    bff = await ready.bff()
+    for email in BOTH:
+        await bff.sign_up(email, password=CHOSEN)
+    replies = [await bff.login(email.replace("exa", "exa\ufe0f"), CHOSEN) for email in BOTH]
+    assert told(replies[0]) == told(replies[1])
+    assert replies[0].content["status"] == "needs_email_verification"
 
 
 async def test_a_stranger_does_not_shut_the_owner_out_of_a_known_device(ready: World) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bff.conftest import INVITE, PASSWORD, SECRET, Bff, World, most
+from tests.integration.bff.conftest import INVITE, PASSWORD, SECRET, Bff, World, code_now, most
 from toolkit.clerk import ClerkConfig, FrontendClient
 from toolkit.database import pool
 from toolkit.sweep.runner import Sweep, Swept
@@ -384,6 +384,26 @@ async def test_the_code_is_tried_though_its_clerk_session_is_over(world: World, 
         await clerk.revoke_session(row["clerk_session_id"])
     (mail,) = await world.mail(NEW)
     assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 200
+
+
+async def test_a_code_for_a_signup_that_is_over_looks_like_a_wrong_one(world: World, bff: Bff) -> None:
+    await bff.sign_up()
+    async with world.clerk() as clerk:
+        await clerk.update_user((await stored(world))["clerk_id"], totp_secret=SECRET)
+    challenge = (await bff.login(NEW)).content["challenge"]["id"]
+    await world.connection.execute(
+        "UPDATE clerk_migration.signups SET created_at = now() - interval '25 hours'"
+    )
+    assert (await bff.finish(challenge, code_now())).code == "code_invalid"
+
+
+async def test_a_row_that_left_its_clerk_user_lets_nobody_in(world: World, bff: Bff) -> None:
+    """Invariant 10."""
+    begun = await bff.sign_up()
+    (mail,) = await world.mail(NEW)
+    await world.connection.execute("UPDATE users SET clerk_id = NULL")
+    assert (await bff.verify(begun.content["signup_id"], mail["code"])).code == "signup_ended"
+    assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 0
 
 
 async def test_a_code_is_sent_again_after_a_pause_and_tried_a_few_times(world: World) -> None:
