@@ -193,6 +193,12 @@ def _exclusive(database_url: str, sandbox: bool) -> Iterator[Any]:
                     f"The user in DATABASE_URL may not create tables at {address(database_url)}. "
                     "Grant it CREATE on the schema, or use the tables' owner."
                 )
+            if (encoding := _queries.encoding(connection)) != "UTF8":
+                raise DatabaseFailed(
+                    f"The database at {address(database_url)} keeps text as {encoding}, and addresses of all scripts can be "
+                    "compared in UTF8 only. Move it into a database of that encoding first (pg_dump, "
+                    "createdb --encoding UTF8, pg_restore)."
+                )
         # yoyo passes the parameters of its own URLs on to psycopg, so libpq reads the address, not yoyo.
         backend = _yoyo.get_backend(f"postgresql+psycopg://?conninfo={quote(conninfo, safe='')}")
         try:

@@ -8,6 +8,10 @@ SELECT coalesce(current_setting('clerk_migration.sandbox', true) = 'on', false);
 -- Whether the role may make tables: yoyo's own, and the baseline's.
 SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false);
 
+-- name: encoding()$
+-- How the database keeps text.
+SELECT getdatabaseencoding();
+
 -- name: claim_schema()$
 -- One `migrate` at a time on a database. Held by the connection, so a killed process leaves no lock behind.
 SELECT pg_try_advisory_lock(hashtextextended('clerk_migration.schema', 0));

@@ -225,6 +225,19 @@ def test_an_unknown_database_is_named(empty: str) -> None:
         apply(empty.rsplit("/", 1)[0] + "/nowhere")
 
 
+def test_a_database_that_does_not_keep_all_scripts_is_refused(server: Server) -> None:
+    name = f"latin_{token_hex(4)}"
+    with psycopg.connect(server.postgres.url_of("postgres"), autocommit=True) as connection:
+        connection.execute(
+            SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'").format(Identifier(name))
+        )
+        try:
+            with pytest.raises(DatabaseFailed, match="keeps text as LATIN1"):
+                apply(server.postgres.url_of(name))
+        finally:
+            connection.execute(SQL("DROP DATABASE {}").format(Identifier(name)))
+
+
 def test_a_role_that_may_not_create_is_told_so(postgres: Server, empty: str) -> None:
     with pytest.raises(DatabaseFailed, match="may not create tables"):
         apply(as_role(empty, "reader"))
