@@ -1,4 +1,4 @@
-"""`sql/queries`: every query says what it is for, and Python calls it."""
+"""SQL: every query says what it is for, Python calls it, and addresses are compared by one rule."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.paths import QUERIES, ROOT
+from toolkit.paths import QUERIES, ROOT, SQL
 
 QUERY = re.compile(r"^-- name: (\w+)[^\n]*\n((?:--[^\n]*\n)*)", re.MULTILINE)
 FOUND = [
@@ -15,6 +15,11 @@ FOUND = [
     for path in sorted(QUERIES.glob("*.sql"))
     for name, comment in QUERY.findall(path.read_text(encoding="utf-8"))
 ]
+
+COMPARING = sorted(
+    {*SQL.rglob("*.sql")} - {SQL / "schema.sql", SQL / "expand" / "toolkit" / "toolkit-0002-addresses.sql"}
+)
+"""All SQL but the rule itself."""
 
 
 @pytest.mark.parametrize(("file", "name", "comment"), FOUND, ids=[name for _, name, _ in FOUND])
@@ -32,6 +37,12 @@ def test_every_query_is_called() -> None:
         name for room in ("bff", "toolkit") for path in (ROOT / room).rglob("*.py") for name in calls(path)
     }
     assert [f"{name} in {file}" for file, name, _ in FOUND if name not in called] == []
+
+
+@pytest.mark.parametrize("path", COMPARING, ids=lambda path: path.name)
+def test_addresses_are_folded_by_one_rule_alone(path: Path) -> None:
+    statements = re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
+    assert re.findall(r"\b(?:lower|upper|normalize|citext)\b", statements, re.IGNORECASE) == []
 
 
 def calls(path: Path) -> set[str]:
