@@ -101,7 +101,7 @@ class ClerkSignup:
     async def send_code(self, clerk_id: str, email: str, visitor: Visitor) -> CodeSent:
         """Sign the user in, and have a code sent to the email address."""
         session = await self.sign_in(clerk_id, visitor)
-        return await self.send_another(await self.ready_to_send(session, email, visitor), visitor)
+        return await self.resend(await self.ready_to_send(session, email, visitor), visitor)
 
     async def ready_to_send(self, session: ClerkSession, email: str, visitor: Visitor) -> CodeSent:
         """What a code is to be sent and tried with, where none was sent to the address yet."""
@@ -109,7 +109,7 @@ class ClerkSignup:
         email_address_id = _own(await device.me(session.id), email).id
         return CodeSent(email_address_id, _renewed(session, device))
 
-    async def send_another(self, sent: CodeSent, visitor: Visitor) -> CodeSent:
+    async def resend(self, sent: CodeSent, visitor: Visitor) -> CodeSent:
         """Have another code sent. Raises VerificationFailed when the address is verified already, and ClientInvalid when
         the session is over.
         """
@@ -117,7 +117,7 @@ class ClerkSignup:
         await device.prepare_email_address(sent.session.id, sent.email_address_id)
         return CodeSent(sent.email_address_id, _renewed(sent.session, device))
 
-    async def verify(
+    async def try_code(
         self, sent: CodeSent, code: str, email: str, visitor: Visitor, *, tried_before: bool
     ) -> ClerkSession:
         """Try a code; `tried_before` when the same was, and the answer lost.

@@ -34,7 +34,7 @@ class Codes:
         tried_before = await self._storage.try_code(signup.id, code)
 
         async def check(sent: CodeSent) -> ClerkSession:
-            return await self._clerk.verify(sent, code, signup.email, visitor, tried_before=tried_before)
+            return await self._clerk.try_code(sent, code, signup.email, visitor, tried_before=tried_before)
 
         try:
             with signup_code_refused():
@@ -50,18 +50,18 @@ class Codes:
                 await self._storage.forget_code(signup.id, code)
             raise
 
-    async def send_again(self, signup: Waiting, visitor: Visitor) -> None:
+    async def resend(self, signup: Waiting, visitor: Visitor) -> None:
         """Have another code sent. Raises SignupEnded, TooManyAttempts or AuthenticationUnavailable."""
 
         async def send(sent: CodeSent) -> CodeSent:
-            return await self._clerk.send_another(sent, visitor)
+            return await self._clerk.resend(sent, visitor)
 
         try:
             with signup_code_refused():
                 sent = await self._in_its_session(signup, visitor, send)
         except CodeInvalid:  # the address is verified already
             raise SignupEnded from None
-        await self._storage.keep_sent(signup.id, sent)
+        await self._storage.code_sent(signup.id, sent)
 
     async def _in_its_session(
         self, signup: Waiting, visitor: Visitor, ask: Callable[[CodeSent], Awaitable[T]]

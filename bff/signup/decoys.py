@@ -57,7 +57,7 @@ class Decoys:
         await self.probe(visitor)
         raise CodeInvalid
 
-    async def send_again(self, decoy: Decoy, visitor: Visitor) -> None:
+    async def resend(self, decoy: Decoy, visitor: Visitor) -> None:
         """Tell the owner once more, in place of a code. Raises as `probe` does."""
         await self.probe(visitor)
         self._mails.tell_owner(decoy.email)

@@ -23,7 +23,7 @@ class Mails:
         await self._limits.spend({"signup_by_email": normal_address(email)})
         await self._limits.spend({"signup_pause_by_signup": signup_id})
 
-    async def spend_another(self, signup_id: UUID) -> None:
+    async def spend_resend(self, signup_id: UUID) -> None:
         """Count another, the pause first: whoever asks too early must not use up the few that there are.
 
         Raises TooManyAttempts.

@@ -24,7 +24,7 @@ from bff.signup.clerk import ClerkSignup, CodeSent, NotAsMade
 from bff.signup.decoys import Decoys
 from bff.signup.mails import Mails
 from bff.signup.outcomes import Verifying
-from bff.signup.storage import Storage, Unverified
+from bff.signup.storage import Storage, Unverified, verify
 from bff.visitor import Visitor
 from toolkit.clerk import ClerkError, VerificationFailed
 from toolkit.clerk.addresses import normal_address
@@ -85,7 +85,7 @@ class Resuming:
         if sent is None:
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         try:
-            await self._storage.keep_sent(signup.id, sent)
+            await self._storage.code_sent(signup.id, sent)
         except SignupEnded:
             raise CredentialsInvalid("signup_over") from None
         return self._mails.sent(signup.id, signup.email)
@@ -107,11 +107,10 @@ class Resuming:
             return None
         await self._decoys.probe(visitor)
         with suppress(TooManyAttempts):  # the owner was told lately
-            await self._mails.spend_another(decoy.id)
+            await self._mails.spend_resend(decoy.id)
             self._mails.tell_owner(decoy.email)
-        async with (
-            self._database.transaction() as connection
-        ):  # the device of anybody else gets a new id, too
+        async with self._database.transaction() as connection:
+            # As a device gets a new id that Clerk knows from now on.
             device = await self._devices.rename(connection, visitor.device)
         return replace(self._mails.sent(decoy.id, decoy.email), device=device)
 
@@ -137,8 +136,8 @@ class Resuming:
                 if sent is None:
                     sent = await self._clerk.ready_to_send(session, signup.email, visitor)
                     session = sent.session
-                await self._mails.spend_another(signup.id)
-                return await self._clerk.send_another(replace(sent, session=session), visitor), False
+                await self._mails.spend_resend(signup.id)
+                return await self._clerk.resend(replace(sent, session=session), visitor), False
         except VerificationFailed:
             return sent, True
         except (Refusal, TimeoutError, ClerkError):
@@ -157,5 +156,6 @@ class Resuming:
             await self._signups.undo(signup.id, "not_as_made", certain=True)
             raise CredentialsInvalid("signup_over") from None
         if proven:
-            await self._storage.verify(signup.id)
+            async with self._database.connection() as connection:
+                await verify(connection, signup.id)
         return proven

@@ -84,7 +84,6 @@ class SignupRoutes:
         ]
 
     async def sign_up(self, request: web.Request) -> web.StreamResponse:
-        """POST /auth/signup."""
         body = await read(request, SignupBody)
         person = Person(body.email, body.password, body.first_name or None, body.last_name or None)
         visitor = self.edge.visitor(request)
@@ -94,18 +93,15 @@ class SignupRoutes:
         return ask_for_verification(self.edge, outcome, 201)
 
     async def verify(self, request: web.Request) -> web.StreamResponse:
-        """POST /auth/signup/{signup_id}/verify."""
         body = await read(request, VerifyBody)
         visitor = self.edge.visitor(request, body.device)
         return hand_over(self.edge, await self.service.verify(_id(request), body.code, visitor))
 
     async def resend(self, request: web.Request) -> web.StreamResponse:
-        """POST /auth/signup/{signup_id}/resend."""
         verifying = await self.service.resend(_id(request), self.edge.visitor(request))
         return ask_for_verification(self.edge, verifying)
 
     async def abandon(self, request: web.Request) -> web.StreamResponse:
-        """DELETE /auth/signup/{signup_id}."""
         await self.service.abandon(_id(request))
         return no_content()
 

@@ -114,11 +114,11 @@ class SignupService:
         started = time.monotonic()
         await self._limits.spend({"signup_send_by_address": visitor.network})
         signup = await self._storage.waiting(signup_id)
-        await self._mails.spend_another(signup_id)
+        await self._mails.spend_resend(signup_id)
         if isinstance(signup, Decoy):
-            await self._decoys.send_again(signup, visitor)
+            await self._decoys.resend(signup, visitor)
         else:
-            await self._codes.send_again(signup, visitor)
+            await self._codes.resend(signup, visitor)
         await wait_until(started + self._failure_seconds)
         return self._mails.sent(signup_id, signup.email)
 

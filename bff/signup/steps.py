@@ -10,12 +10,11 @@ from bff.database import Database
 from bff.devices import Devices
 from bff.refusals import Refusal, SignupEnded
 from bff.sessions.service import ClerkSession, Complete, Delivery, Sessions
-from bff.signup import storage as stored
 from bff.signup.clerk import ClerkSignup
 from bff.signup.decoys import Decoys
 from bff.signup.mails import Mails
 from bff.signup.person import Person
-from bff.signup.storage import Begun, Storage, Waiting
+from bff.signup.storage import Begun, Storage, Waiting, verify
 from bff.visitor import Visitor
 from toolkit.clerk import ClerkApiError, ClerkError, ClerkRateLimited
 from toolkit.sweep.signups import Signups, SignupUser
@@ -63,7 +62,7 @@ class Steps:
     async def complete(self, signup: Waiting, session: ClerkSession, visitor: Visitor) -> Complete:
         """The address is verified, and there is a session: in one transaction. Raises SignupEnded."""
         async with self._database.transaction() as connection:
-            if not await stored.verify(connection, signup.id):
+            if not await verify(connection, signup.id):
                 raise SignupEnded
             account = await accounts.by_id(connection, signup.user_id)
             if account is None or account.clerk_id != signup.clerk_id:  # moved back, or linked anew
@@ -98,7 +97,7 @@ class Steps:
     async def _send_code(self, signup: Begun, clerk_id: str, person: Person, visitor: Visitor) -> None:
         await self._mails.spend_first(signup.id, person.email)
         sent = await self._clerk.send_code(clerk_id, person.email, visitor)
-        await self._storage.keep_sent(signup.id, sent)
+        await self._storage.code_sent(signup.id, sent)
 
 
 def _reason(error: ClerkError) -> str:

@@ -118,7 +118,7 @@ class Storage:
             if not await queries.become_decoy(connection, signup_id=signup.id, password_hash=password_hash):
                 raise SignupEnded
 
-    async def keep_sent(self, signup_id: UUID, sent: CodeSent) -> None:
+    async def code_sent(self, signup_id: UUID, sent: CodeSent) -> None:
         """Write down what a code that was sent is to be tried with. Raises SignupEnded."""
         sealed = self._cipher.seal(sent.session.client_token)
         async with self._database.connection() as connection:
@@ -171,7 +171,7 @@ class Storage:
         async with self._database.connection() as connection:
             return [
                 AtAddress(record["id"], record["email"], record["password_hash"])
-                async for record in queries.signups_with(
+                async for record in queries.signups_at_address(
                     connection, normal=emails.typed(email), unverified=self._unverified
                 )
             ]
@@ -190,16 +190,9 @@ class Storage:
         return bool(record["tried_before"])
 
     async def forget_code(self, signup_id: UUID, code: str) -> None:
-        """The code that was tried is known not to have proven the address."""
+        """Forget a code that was tried and is known to have proven nothing."""
         async with self._database.connection() as connection:
-            await queries.code_was_wrong(
-                connection, signup_id=signup_id, code_hash=_hash_code(signup_id, code)
-            )
-
-    async def verify(self, signup_id: UUID) -> bool:
-        """Write down that the address is verified, which ends the signup; whether it had not ended before."""
-        async with self._database.connection() as connection:
-            return await verify(connection, signup_id)
+            await queries.forget_code(connection, signup_id=signup_id, code_hash=_hash_code(signup_id, code))
 
     def _sent(self, record: Mapping[str, Any]) -> CodeSent:
         token = self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"]))
@@ -207,7 +200,7 @@ class Storage:
 
 
 async def verify(connection: Connection, signup_id: UUID) -> bool:
-    """`Storage.verify`, in the transaction of somebody who has more to write."""
+    """Write down that the address is verified, which ends the signup; whether it had not ended before."""
     return bool(await queries.verify_signup(connection, signup_id=signup_id))
 
 

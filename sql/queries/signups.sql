@@ -59,7 +59,7 @@ SELECT
 FROM clerk_migration.signups
 WHERE id = :signup_id AND state IN ('code_sent', 'decoy') AND created_at > now() - :unverified::interval;
 
--- name: signups_with(normal, unverified)
+-- name: signups_at_address(normal, unverified)
 -- Signups with this address that wait for their code, or will: where a decoy leads, that has somebody else's.
 SELECT id, email, password_hash
 FROM clerk_migration.signups
@@ -84,7 +84,7 @@ FROM (SELECT id, code_hash FROM clerk_migration.signups WHERE id = :signup_id FO
 WHERE s.id = before.id AND s.state = 'code_sent'
 RETURNING before.code_hash IS NOT DISTINCT FROM :code_hash AS tried_before;
 
--- name: code_was_wrong(signup_id, code_hash)!
+-- name: forget_code(signup_id, code_hash)!
 -- The code that was tried is known to have proven nothing.
 UPDATE clerk_migration.signups SET code_hash = NULL WHERE id = :signup_id AND code_hash = :code_hash;
 

@@ -17,6 +17,15 @@ NEW = "new@example.com"
 NOTHING = timedelta(0)
 
 
+SESSION_OVER = {
+    "status": 401,
+    "content_type": "application/json",
+    "body": json.dumps(
+        {"errors": [{"code": "signed_out", "message": "Signed out", "long_message": "You are signed out."}]}
+    ),
+}
+
+
 @pytest.fixture
 async def bff(world: World) -> Bff:
     await world.switch("signup", "clerk")
@@ -406,6 +415,16 @@ async def test_a_row_that_left_its_clerk_user_lets_nobody_in(world: World, bff: 
     assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 0
 
 
+async def test_clerk_counts_as_out_when_it_ends_a_new_session_at_once(world: World, bff: Bff) -> None:
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    (mail,) = await world.mail(NEW)
+    for path in ("*/attempt_verification", "*/prepare_verification"):
+        world.emulator.add_fault({"match": {"path": path}, "times": 2, **SESSION_OVER})
+    assert (await bff.verify(signup_id, mail["code"])).code == "authentication_unavailable"
+    assert (await bff.resend(signup_id)).code == "authentication_unavailable"
+    assert (await bff.verify(signup_id, mail["code"])).status == 200
+
+
 async def test_a_code_is_sent_again_after_a_pause_and_tried_a_few_times(world: World) -> None:
     world.limits["signup_pause_by_signup"] = most(1, 1_000_000)
     world.limits["signup_code_by_signup"] = most(4, 1_000_000)
@@ -496,11 +515,7 @@ async def test_the_answer_to_the_right_code_is_lost(world: World, bff: Bff) -> N
 async def test_the_session_ends_right_after_the_right_code(world: World, bff: Bff) -> None:
     begun = await bff.sign_up()
     (mail,) = await world.mail(NEW)
-    over = {
-        "errors": [{"code": "signed_out", "message": "Signed out", "long_message": "You are signed out."}]
-    }
-    fault = {"status": 401, "body": json.dumps(over), "content_type": "application/json"}
-    world.emulator.add_fault({"match": {"path": "/v1/me", "method": "GET"}, **fault})
+    world.emulator.add_fault({"match": {"path": "/v1/me", "method": "GET"}, **SESSION_OVER})
     assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 503
     assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 200
 
