@@ -13,10 +13,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from toolkit import database
-from toolkit.clerk import ClerkConfig
+from toolkit.clerk import SANDBOX_KEY, ClerkConfig
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.extras import sandbox_extra
-from toolkit.playbook import PLAYBOOKS, Playbook, find_playbook
+from toolkit.playbook import PLAYBOOKS, Playbook, PlaybookInvalid, find_playbook
 
 KEY_BYTES = 32  # AES-256
 
@@ -62,6 +62,13 @@ class Environment:
     def clerk(self) -> ClerkConfig:
         """The Clerk instance, checked to be of the kind that the playbook names (invariant 11)."""
         config = ClerkConfig.from_environment(self.variables)
+        if not self.playbook.embedded_sandbox and config.secret_key.get_secret_value().startswith(
+            SANDBOX_KEY
+        ):
+            raise VariableInvalid(
+                f"CLERK_SECRET_KEY is the embedded sandbox's: its invented Clerk must not get the users of {self.name!r}. "
+                "Export the key of the instance that you mean."
+            )
         if config.instance_type != self.playbook.clerk_instance:
             wanted = "sk_live_" if self.playbook.clerk_instance == "production" else "sk_test_"
             raise VariableInvalid(
@@ -135,6 +142,11 @@ def load_environment(
     """
     path = find_playbook(name, playbooks)
     playbook = Playbook.load(path)
+    if path.stem == "sandbox" and not playbook.embedded_sandbox:
+        raise PlaybookInvalid(
+            f"{path} is named sandbox and does not say `embedded_sandbox: true`. The demo empties the environment of that "
+            "name without asking, so it can be no other: give the playbook another name."
+        )
     if not playbook.embedded_sandbox:
         return Environment(path.stem, playbook, variables)
     own = _sandbox_variables()

@@ -1,8 +1,12 @@
 """Environment variables that are wrong are refused before anything begins."""
 
+from pathlib import Path
+
 import pytest
 
+from toolkit.clerk import SANDBOX_KEY
 from toolkit.environment import Environment, VariableInvalid, load_environment
+from toolkit.playbook import PLAYBOOKS, PlaybookInvalid
 
 KEY = "7db+U1JAXXyQwpiwa+RiFQ893nJGjO+VPOwqCtFPCNI="
 
@@ -64,3 +68,17 @@ def test_a_key_that_is_none(key: str) -> None:
 
 def test_a_key() -> None:
     assert len(environment(AX_CLIENT_TOKEN_KEY=KEY).client_token_key) == 32
+
+
+def test_the_sandboxs_clerk_gets_nobody_elses_users() -> None:
+    """Invariant 11."""
+    with pytest.raises(VariableInvalid, match="is the embedded sandbox's"):
+        _ = environment(CLERK_SECRET_KEY=f"{SANDBOX_KEY}00").clerk
+
+
+def test_no_environment_is_called_sandbox_but_the_sandboxs(tmp_path: Path) -> None:
+    """The demo empties the environment of that name, and imports without asking."""
+    playbook = (PLAYBOOKS / "sandbox.yaml").read_text().replace("embedded_sandbox: true\n", "")
+    (tmp_path / "sandbox.yaml").write_text(playbook)
+    with pytest.raises(PlaybookInvalid, match="give the playbook another name"):
+        load_environment("sandbox", {}, tmp_path)

@@ -2,7 +2,7 @@
 
 from toolkit.clerk.backend import BackendClient, EmailStatus
 from toolkit.clerk.breaker import CircuitBreaker
-from toolkit.clerk.config import ClerkConfig
+from toolkit.clerk.config import SANDBOX_KEY, ClerkConfig
 from toolkit.clerk.errors import (
     AuthenticationInvalid,
     ClerkAnswerUnexpected,
@@ -54,6 +54,7 @@ from toolkit.clerk.frontend import (
 from toolkit.clerk.resources import EmailAddress, Instance, Session, SignInToken, User
 
 __all__ = [
+    "SANDBOX_KEY",
     "AuthenticationInvalid",
     "BackendClient",
     "CircuitBreaker",

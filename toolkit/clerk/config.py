@@ -28,6 +28,9 @@ _PUBLISHABLE_KEY = re.compile(r"pk_(live|test)_([A-Za-z0-9+/_-]+=*)")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
+SANDBOX_KEY = "sk_test_embeddedsandbox"
+"""What the secret key of the embedded sandbox's Clerk begins with."""
+
 
 class ClerkConfig(BaseModel):
     """A Clerk instance. Addresses have no slash at the end and no `/v1`."""

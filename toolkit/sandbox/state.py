@@ -25,6 +25,7 @@ from typing import TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from toolkit.clerk import SANDBOX_KEY
 from toolkit.errors import ToolkitError
 from toolkit.sandbox.emulator.process import Emulator
 from toolkit.sandbox.postgres import Postgres
@@ -177,7 +178,7 @@ def make(postgres_port: int | None, clerk_port: int | None) -> Sandbox:
             clerk_port=clerk_port or next(free),
             smtp_port=next(free),
             database_password=secrets.token_hex(16),
-            clerk_secret_key=f"sk_test_{secrets.token_hex(20)}",
+            clerk_secret_key=f"{SANDBOX_KEY}{secrets.token_hex(20)}",
             totp_key=base64.b64encode(secrets.token_bytes(32)).decode(),
             client_token_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         )

@@ -2,7 +2,8 @@
 -- is as it is; a test holds the two against each other, letter by letter.
 --
 -- No collation has a say: the letters' lower case is what stands here. And no role needs a right on this schema to write
--- to a table whose index computes it: bodies that name the schema are bound when their functions are made.
+-- to a table whose index computes it: bodies that name the schema are bound when their functions are made, and everybody
+-- may execute them.
 -- depends: toolkit-0001-import
 
 SET LOCAL lock_timeout = '2s';
@@ -144,3 +145,10 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION clerk_migration.normal_address(text) IS 'What an email address has in common with all that are the same to Clerk. To compare, never to show or to write to.';
+
+-- An index that computes it asks this right of whoever writes to the table, also where a database gives nobody any.
+GRANT EXECUTE ON FUNCTION clerk_migration.small_letters(text) TO public;
+GRANT EXECUTE ON FUNCTION clerk_migration.folded(text) TO public;
+GRANT EXECUTE ON FUNCTION clerk_migration.from_punycode(text) TO public;
+GRANT EXECUTE ON FUNCTION clerk_migration.without_punycode(text) TO public;
+GRANT EXECUTE ON FUNCTION clerk_migration.normal_address(text) TO public;

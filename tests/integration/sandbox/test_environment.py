@@ -75,7 +75,8 @@ def test_nothing_is_said_of_variables_that_are_the_sandbox_s_own(sandbox: Sandbo
     ],
 )
 def test_another_environment_refuses_the_sandbox_s_database(sandbox: Sandbox, command: str) -> None:
-    code, out, err = run(sandbox, *command.split(), "--env", "demo", **sandbox.variables)
+    exported = {**sandbox.variables, "CLERK_SECRET_KEY": "sk_test_anotherinstance"}
+    code, out, err = run(sandbox, *command.split(), "--env", "demo", **exported)
     assert (code, out.count("\n") <= 1) == (2, True)
     assert (
         "is the embedded sandbox's, and only an environment whose playbook says embedded_sandbox uses it"
