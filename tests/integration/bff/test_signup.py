@@ -206,6 +206,18 @@ async def test_a_create_that_outlives_its_signup_leaves_nobody(world: World, rem
     await nothing_is_left(world)
 
 
+async def test_an_address_that_ax_gives_away_meanwhile_is_a_taken_one(world: World, bff: Bff) -> None:
+    async with (
+        world.connection.transaction()
+    ):  # the signup sees the row when it writes its own, and not before
+        await world.row(NEW)
+        signing_up = asyncio.create_task(bff.sign_up())
+        await world.people_in_clerk(1)
+    assert (await signing_up).content["status"] == "needs_email_verification"
+    assert (await world.people(), (await stored(world))["state"]) == ((0, 1), "decoy")
+    await world.mail(NEW, "mail")
+
+
 async def test_a_code_goes_to_the_address_that_signed_up(world: World, bff: Bff) -> None:
     """Also when the signup broke off before its first code."""
     signup_id = (await bff.sign_up()).content["signup_id"]
