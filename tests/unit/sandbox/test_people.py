@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from email_validator import EmailNotValidError, validate_email
 
+from toolkit.clerk.addresses import normal_address
 from toolkit.sandbox.people import FEWEST_WITH_BROKEN, STAFF_DOMAIN, Kind, Person, people
 
 KEY = bytes(range(32))
@@ -38,11 +39,6 @@ def of(crowd: Sequence[Person], kind: Kind) -> list[Person]:
     found = [person for person in crowd if person.kind is kind]
     assert found
     return found
-
-
-def normalized(email: str) -> str:
-    """As Clerk does."""
-    return unicodedata.normalize("NFKC", email.strip()).lower()
 
 
 def test_the_same_seed_gives_the_same_people(crowd: Sequence[Person]) -> None:
@@ -146,14 +142,14 @@ def test_addresses_are_valid_and_unlike_save_the_broken_ones(crowd: Sequence[Per
         else:
             validate_email(person.email, check_deliverability=False)
     assert len({person.email for person in crowd}) == len(crowd)
-    assert len({normalized(person.email) for person in crowd}) == len(crowd) - 2
+    assert len({normal_address(person.email) for person in crowd}) == len(crowd) - 2
 
 
 @pytest.mark.parametrize("kind", [Kind.EMAIL_CASE_TWIN, Kind.EMAIL_UNICODE_TWIN])
 def test_twins_are_one_to_clerk(crowd: Sequence[Person], kind: Kind) -> None:
     one, other = of(crowd, kind)
     assert one.email != other.email
-    assert normalized(one.email) == normalized(other.email)
+    assert normal_address(one.email) == normal_address(other.email)
     assert (one.email.lower() == other.email.lower()) is (kind is Kind.EMAIL_CASE_TWIN)
 
 
