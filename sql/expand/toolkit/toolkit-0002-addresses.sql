@@ -131,7 +131,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (
     SELECT
         coalesce(substring(address COLLATE "C" FROM '^.*@'), '')
-        || string_agg(clerk_migration.from_punycode(l.label), '.' ORDER BY l.place)
+        || coalesce(string_agg(clerk_migration.from_punycode(l.label), '.' ORDER BY l.place), '')
     FROM unnest(string_to_array(substring(address COLLATE "C" FROM '[^@]*$'), '.')) WITH ORDINALITY AS l (label, place)
 );
 
