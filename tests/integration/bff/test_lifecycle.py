@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-import time
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -12,6 +12,8 @@ import pytest
 from bff.proof.challenges import ATTEMPTS
 from tests.integration.bff.conftest import PASSWORD, Bff, World, code_now, wrong_code
 from tests.integration.bff.test_sessions import KEY, api_key
+from tests.waiting import until
+from toolkit.clerk.breaker import OPEN_SECONDS
 
 CLIENT = {"path": "/v1/client/*"}
 
@@ -27,10 +29,14 @@ async def hang_up(bff: Bff, path: str, body: str) -> None:
     await asyncio.to_thread(send)
 
 
+async def has_session(world: World) -> bool:
+    return bool(await world.connection.fetchval("SELECT count(*) FROM sessions"))
+
+
 async def test_a_client_that_goes_away_in_the_middle_of_a_login(world: World) -> None:
     email, bff = await world.add(), await world.bff()
     await hang_up(bff, "/auth/login", f'{{"email": "{email}", "password": "{PASSWORD}"}}')
-    await asyncio.sleep(0.5)
+    await until(partial(has_session, world))
     assert (await bff.login(email)).status == 200
 
 
@@ -39,7 +45,7 @@ async def test_a_client_that_goes_away_in_the_middle_of_a_challenge(world: World
     challenge = (await bff.login(email)).content["challenge"]["id"]
     body = f'{{"challenge_id": "{challenge}", "method": "totp", "code": "{code_now()}"}}'
     await hang_up(bff, "/auth/login/second-factor", body)
-    await asyncio.sleep(0.5)
+    await until(partial(has_session, world))
     assert (await bff.finish(challenge, code_now())).code == "challenge_expired"
     assert await world.connection.fetchval("SELECT count(*) FROM sessions") == 1
     assert (await bff.login(email)).content["status"] == "needs_second_factor"
@@ -74,7 +80,7 @@ async def test_two_replicas_take_turns(world: World) -> None:
     "fault",
     [
         pytest.param({"drop": "before"}, id="down"),
-        pytest.param({"latency_ms": 5000}, id="slow"),
+        pytest.param({"latency_ms": 60_000}, id="slow"),
         pytest.param({"status": 500}, id="5xx"),
         pytest.param({"status": 503}, id="503"),
         pytest.param({"body": "garbage", "content_type": "text/plain"}, id="garbage"),
@@ -90,12 +96,10 @@ async def test_clerk_out_refuses_logins_at_once_and_nothing_else(world: World, f
     bff = await world.bff()
     token = await bff.token("clerk@example.com")
     world.emulator.add_fault({"match": CLIENT, "times": 100, **fault})
-    begun = time.monotonic()
-    reply = await bff.login("clerk@example.com")
-    took = time.monotonic() - begun
+    async with asyncio.timeout(30):
+        reply = await bff.login("clerk@example.com")
     assert (reply.status, reply.code) == (503, "authentication_unavailable")
     assert int(reply.headers["Retry-After"]) >= 1
-    assert took < 2
     assert await bff.signed_in(token)
     assert (await bff.call("GET", "/me", token=KEY)).status == 200
     assert (await bff.call("GET", "/readyz")).status == 200
@@ -103,17 +107,17 @@ async def test_clerk_out_refuses_logins_at_once_and_nothing_else(world: World, f
 
 
 async def test_clerk_slow_in_each_of_several_calls_is_refused_in_time(world: World) -> None:
-    """A device on which somebody is signed in takes three calls: sign in, sign out, sign in."""
+    """A device on which somebody is signed in takes three calls: sign in, sign out, sign in.
+
+    Each of them is quick enough for itself, so that only a deadline for all of them refuses.
+    """
     await world.migrated()
     bff = await world.bff()
     device = (await bff.login("clerk@example.com", delivery="bearer")).content["device"]
     await asyncio.to_thread(world.emulator.settings, latency_ms=900)
-    begun = time.monotonic()
     reply = await bff.login("clerk@example.com", delivery="bearer", device=device)
-    took = time.monotonic() - begun
     await asyncio.to_thread(world.emulator.settings, latency_ms=0)
     assert (reply.status, reply.code) == (503, "authentication_unavailable")
-    assert took < 2
 
 
 async def test_a_database_that_is_not_migrated_is_not_ready(world: World) -> None:
@@ -133,7 +137,7 @@ async def test_the_breaker_opens_and_clerk_comes_back(world: World) -> None:
     assert (await bff.login("clerk@example.com")).status == 503, "it is open, though Clerk is back"
     assert sum(world.emulator.stats()["requests"]["POST /v1/client/sign_ins"].values()) == before
     assert "bff_clerk_circuit_open 1.0" in (await bff.call("GET", "/metrics")).content
-    await asyncio.sleep(5.2)
+    await asyncio.sleep(OPEN_SECONDS)
     assert (await bff.login("clerk@example.com")).status == 200
     assert "bff_clerk_circuit_open 0.0" in (await bff.call("GET", "/metrics")).content
 
@@ -158,7 +162,7 @@ async def test_what_clerk_is_not_asked_is_no_attempt_at_a_challenge(world: World
         assert (await bff.finish(challenge, code_now())).code == "authentication_unavailable", (
             "the breaker is open"
         )
-    await asyncio.sleep(5.2)
+    await asyncio.sleep(OPEN_SECONDS)
     assert (await bff.finish(challenge, code_now())).content["status"] == "complete"
 
 

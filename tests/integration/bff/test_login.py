@@ -33,7 +33,7 @@ async def test_whoever_is_refused_learns_nothing(world: World) -> None:
     world.login["failure_seconds"] = 0.4
     email, bff = await world.add(), await world.bff()
     await world.row("disabled@example.com", disabled_at=datetime.now(UTC))
-    replies, times = [], []
+    replies = []
     for address, password in (
         (email, "wrong"),
         ("nobody@example.com", PASSWORD),
@@ -41,11 +41,10 @@ async def test_whoever_is_refused_learns_nothing(world: World) -> None:
     ):
         begun = time.monotonic()
         replies.append((await bff.login(address, password)).told)
-        times.append(time.monotonic() - begun)
+        assert time.monotonic() - begun >= 0.4, "no answer comes sooner, whatever it took"
     assert replies[0][0] == 401
     assert replies[0][1]["code"] == "credentials_invalid"
     assert replies == [replies[0]] * 3
-    assert min(times) > 0.4, "each is held until then"
 
 
 async def test_locked_banned_and_deleted_look_like_a_wrong_password(world: World) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import pytest
 
 from tests.integration.bff.conftest import Bff, World
+from tests.waiting import until
 
 KEY = "ax_" + "k" * 43
 
@@ -71,14 +72,20 @@ async def test_logging_out_ends_the_session_in_clerk_and_does_not_wait(world: Wo
     clerk_id = await world.migrated()
     bff = await world.bff()
     token = await bff.token("clerk@example.com")
-    await asyncio.to_thread(world.emulator.settings, latency_ms=700)
-    async with asyncio.timeout(0.6):
-        assert (await bff.call("POST", "/auth/logout", token=token)).status == 204
-    assert not await bff.signed_in(token)
-    await asyncio.to_thread(world.emulator.settings, latency_ms=0)
-    await asyncio.sleep(1)
     async with world.clerk() as clerk:
-        assert [session.status for session in await clerk.list_sessions(user_id=clerk_id)] == ["ended"]
+
+        async def statuses() -> list[str]:
+            return [session.status for session in await clerk.list_sessions(user_id=clerk_id)]
+
+        async def ended() -> bool:
+            return await statuses() == ["ended"]
+
+        hanging = {"match": {"method": "POST", "path": "/v1/client/*"}, "latency_ms": 3000}
+        await asyncio.to_thread(world.emulator.add_fault, hanging)
+        assert (await bff.call("POST", "/auth/logout", token=token)).status == 204
+        assert not await bff.signed_in(token)
+        assert await statuses() == ["active"], "it isn't waited for"
+        await until(ended)
 
 
 async def test_what_clerk_has_of_a_session_is_encrypted(world: World) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.integration.bff import killed
 from tests.integration.bff.conftest import INVITE, PASSWORD, Reply, World
 from tests.integration.bff.test_signup import NOTHING, nothing_is_left, stored, sweep
+from tests.waiting import until
 
 NEW = "new@example.com"
 
@@ -191,7 +192,7 @@ async def mix(world: World, attempts: list[Attempt], faults: list[dict[str, Any]
         )
     )
     await asyncio.to_thread(world.emulator.clear_faults)
-    await asyncio.sleep(0.3)  # what was on its way
+    await until(world.emulator.is_idle)
     await sweep(world)
     rows = await world.connection.fetch("SELECT id::text, clerk_id FROM users WHERE clerk_id IS NOT NULL")
     async with world.clerk() as clerk:
@@ -221,6 +222,6 @@ async def test_signups_side_by_side_with_faults_and_kills(world: World) -> None:
     @settings(max_examples=12, deadline=None, database=None)
     @given(attempts=st.lists(ATTEMPTS, min_size=2, max_size=5), faults=st.lists(FAULTS, max_size=2))
     def run(attempts: list[Attempt], faults: list[dict[str, Any]]) -> None:
-        asyncio.run_coroutine_threadsafe(mix(world, attempts, faults), loop).result(120)
+        asyncio.run_coroutine_threadsafe(mix(world, attempts, faults), loop).result(280)
 
     await asyncio.to_thread(run)

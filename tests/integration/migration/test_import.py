@@ -7,6 +7,7 @@ import pyotp
 import pytest
 
 from tests.integration.migration.conftest import CHEAP, CHEAP_ARGON2I, SECRET, World, with_totp
+from tests.waiting import until
 from toolkit.clerk import AuthenticationInvalid, UserQuotaExceeded
 from toolkit.migration.importer import ImportStopped
 from toolkit.migration.plan import State
@@ -142,11 +143,7 @@ async def test_faults_that_pass_are_waited_out(world: World) -> None:
 
 async def in_flight(world: World) -> None:
     """Wait until Clerk has created somebody."""
-    for _ in range(500):
-        if (await asyncio.to_thread(world.emulator.stats))["users"]:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nothing was created")
+    await until(lambda: world.emulator.stats()["users"] > 0)
 
 
 class Changed:

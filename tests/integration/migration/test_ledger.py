@@ -68,7 +68,7 @@ async def test_there_is_no_room_until_enough_is_written(
 ) -> None:
     """The backlog counts links and outcomes that wait, together."""
     monkeypatch.setattr(Ledger, "BACKLOG", 2)
-    monkeypatch.setattr(Ledger, "SECONDS", 0.5)
+    monkeypatch.setattr(Ledger, "SECONDS", 2)
     await world.add()
     [user] = await due(world)
     async with ledger:

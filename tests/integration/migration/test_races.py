@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.migration.conftest import AX_SOURCE, SECRET, World
 from tests.postgres import Server
+from tests.waiting import SECONDS, until
 from toolkit import database, paths
 from toolkit.clerk import FrontendClient
 from toolkit.database import DatabaseUnreachable, queries
@@ -32,12 +33,6 @@ async def another(world: World) -> AsyncIterator["asyncpg.Connection[asyncpg.Rec
         yield connection
     finally:
         await connection.close()
-
-
-async def until(holds: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(20):
-        while not await holds():  # noqa: ASYNC110 - what is waited for is elsewhere
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +150,7 @@ async def test_a_clerk_user_that_something_else_made_is_not_removed(world: World
         )
         world.emulator.settings(latency_ms=300)
         importing = asyncio.create_task(world.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
             while not world.requests("PATCH /v1/users/{user_id}"):
                 await world.connection.execute("UPDATE users SET updated_at = now()")
                 await asyncio.sleep(0.02)
