@@ -522,6 +522,27 @@ async def test_the_answer_to_the_right_code_is_lost(world: World, bff: Bff) -> N
     assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 200
 
 
+async def test_a_right_code_whose_answer_was_lost_stays_right_while_clerk_looks_at_none(
+    world: World, bff: Bff
+) -> None:
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    (mail,) = await world.mail(NEW)
+    world.emulator.add_fault({"match": {"path": "*/attempt_verification"}, "drop": "after"})
+    assert (await bff.verify(signup_id, mail["code"])).status == 503
+    world.emulator.add_fault({"match": {"path": "*/attempt_verification"}, "status": 429})
+    assert (await bff.verify(signup_id, mail["code"])).status == 429
+    assert (await bff.verify(signup_id, mail["code"])).status == 200
+
+
+async def test_a_code_that_clerk_did_not_look_at_proves_nothing(world: World, bff: Bff) -> None:
+    signup_id = (await bff.sign_up()).content["signup_id"]
+    world.emulator.add_fault({"match": {"path": "*/attempt_verification"}, "status": 429})
+    assert (await bff.verify(signup_id, "000000")).status == 429
+    await prove_elsewhere(world, NEW, "The-owners-password-1")
+    assert (await bff.verify(signup_id, "000000")).code == "signup_ended"
+    await nothing_is_left(world)
+
+
 async def test_the_session_ends_right_after_the_right_code(world: World, bff: Bff) -> None:
     begun = await bff.sign_up()
     (mail,) = await world.mail(NEW)
