@@ -28,7 +28,7 @@ serve: $(READY) ## Serve login and signup on the sandbox, at http://127.0.0.1:84
 	@exec $(BIN)/python -m bff --env sandbox --port $(or $(PORT),8400)
 
 test: $(READY) browser ## Run the tests
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 removal: $(READY) browser ## Delete legacy from a copy of the tree, and run what remains of the BFF's tests
 	@$(BIN)/python -m tests.removal $(ARGS)

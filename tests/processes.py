@@ -12,7 +12,8 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from multiprocessing import resource_tracker
+from importlib import import_module
+from multiprocessing import context, resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,7 +32,10 @@ END_SECONDS = 60
 
 
 class Running:
-    """A process, started with these variables, or with our own. What it writes goes to `log`, or to `out` and `err`."""
+    """A process, started with these variables, or with our own. What it writes goes to `log`, or to `out` and `err`.
+
+    `constants` of its modules, by their full names, are others in it: seconds that a test need not sit through.
+    """
 
     def __init__(
         self,
@@ -39,13 +43,15 @@ class Running:
         *arguments: str,
         variables: Mapping[str, str] | None = None,
         log: Path | None = None,
+        constants: Mapping[str, object] | None = None,
     ) -> None:
         self._folder = TemporaryDirectory(prefix="process-")
         self._out = log or Path(self._folder.name, "out")
         self._err = log or Path(self._folder.name, "err")
         given = dict(os.environ if variables is None else variables)
         self._process = CONTEXT.Process(
-            target=_run, args=(module, arguments, given, str(self._out), str(self._err))
+            target=_run,
+            args=(module, arguments, given, dict(constants or {}), str(self._out), str(self._err)),
         )
         self._process.start()
 
@@ -106,7 +112,19 @@ def run(module: str, *arguments: str, variables: Mapping[str, str]) -> tuple[int
     return code, out, err
 
 
-def _run(module: str, arguments: tuple[str, ...], variables: dict[str, str], out: str, err: str) -> None:
+def fork_what_is_spawned() -> None:
+    """In a process of the tests: let those that it starts (for Argon2) be forked, too, which saves each a Python."""
+    vars(context)["_concrete_contexts"]["spawn"] = multiprocessing.get_context("fork")
+
+
+def _run(
+    module: str,
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    constants: dict[str, object],
+    out: str,
+    err: str,
+) -> None:
     """In the new process: become `python -m module`."""
     os.environ.clear()
     os.environ.update(variables)
@@ -117,5 +135,10 @@ def _run(module: str, arguments: tuple[str, ...], variables: dict[str, str], out
         os.close(file)
     sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False))
     sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), line_buffering=True)
+    for name, value in constants.items():
+        place, _, constant = name.rpartition(".")
+        assert hasattr(import_module(place), constant), f"There is no {name}."
+        setattr(import_module(place), constant, value)
+    fork_what_is_spawned()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

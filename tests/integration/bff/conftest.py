@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -179,15 +179,18 @@ class World:
             "SMTP_URL": f"smtp://127.0.0.1:{self.emulator.smtp_port}",
         }
 
-    async def bff(self, **changed: str | None) -> Bff:
-        """Start a BFF; a variable that is None is not set."""
+    async def bff(self, constants: Mapping[str, object] | None = None, **changed: str | None) -> Bff:
+        """Start a BFF; a variable that is None is not set. For `constants` see `Running`."""
         port = free_port()
         playbook = self.playbook(f"http://127.0.0.1:{port}")
         given = {name: value for name, value in {**self.variables, **changed}.items() if value is not None}
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("CLERK_", "AX_"))}
         log = self.folder / f"bff{len(self.running)}.log"
         process = Running(
-            "bff", "--env", str(playbook), "--port", str(port), variables={**clean, **given}, log=log
+            *("bff", "--env", str(playbook), "--port", str(port)),
+            variables={**clean, **given},
+            log=log,
+            constants=constants,
         )
         started = Bff(port, process, log)
         self.running.append(started)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from bff.app import build
 from bff.http.api import Handler
-from tests.processes import CONTEXT, END_SECONDS
+from tests.processes import CONTEXT, END_SECONDS, fork_what_is_spawned
 from toolkit.environment import load_environment
 
 T = TypeVar("T")
@@ -69,6 +69,7 @@ def call(
 def _serve(
     playbook: str, variables: dict[str, str], method: str, path: str, body: object, last: int, told: str
 ) -> None:
+    fork_what_is_spawned()
     reply = asyncio.run(_answer(playbook, variables, method, path, body, last))
     Path(told).write_text(json.dumps(reply))
 

@@ -208,7 +208,7 @@ async def test_an_unverified_login_is_answered_in_time_and_sends_no_flood(world:
 
 
 async def test_a_body_that_never_comes_is_not_waited_for(world: World) -> None:
-    bff = await world.bff()
+    bff = await world.bff(constants={"bff.http.api.BODY_SECONDS": 0.5})
     reader, writer = await asyncio.open_connection("127.0.0.1", bff.port)
     writer.write(
         b"POST /auth/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
