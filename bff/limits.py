@@ -19,14 +19,14 @@ class Limits:
     def __getitem__(self, name: LimitName) -> Limit:
         return self._limits[name]
 
-    async def spend(self, keys: Mapping[LimitName, object]) -> None:
+    async def spend(self, *counted: tuple[LimitName, object]) -> None:
         """Count an attempt under each of these limits, for its key; a key that is None is not counted.
 
         Raises TooManyAttempts when it is one too many for any of them.
         """
         spent = {
             hashlib.sha256(f"{name} {key}".encode(errors="surrogatepass")).digest(): self._limits[name]
-            for name, key in keys.items()
+            for name, key in counted
             if key is not None
         }
         if not spent:

@@ -24,6 +24,7 @@ Refusal
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,12 @@ class FieldError:
 
 
 class Refusal(Exception):
-    """A subclass's docstring is what the person is told, unless `detail` says it better.
+    """A subclass's docstring is what the person is told, unless `detail` says it better; `code` is its name for programs.
 
     `retry_after` is in seconds. `outcome` is what a login counts it as (clerk_migration.login_counts); None: not at all.
     """
 
+    code: ClassVar[str]
     outcome: str | None = None
 
     def __init__(self, detail: str | None = None, *, retry_after: float | None = None) -> None:
@@ -52,6 +54,8 @@ class Refusal(Exception):
 class RequestInvalid(Refusal):
     """The request is not what this endpoint takes."""
 
+    code = "request_invalid"
+
     def __init__(self, detail: str | None = None, *, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
@@ -60,17 +64,25 @@ class RequestInvalid(Refusal):
 class MediaTypeUnsupported(RequestInvalid):
     """The body must be JSON (Content-Type: application/json)."""
 
+    code = "media_type_unsupported"
+
 
 class RequestTooLarge(RequestInvalid):
     """The request is too large."""
+
+    code = "request_too_large"
 
 
 class MethodNotAllowed(RequestInvalid):
     """This cannot be done here."""
 
+    code = "method_not_allowed"
+
 
 class FieldsInvalid(Refusal):
     """Some of what was given cannot be taken; `errors` says what."""
+
+    code = "fields_invalid"
 
     def __init__(self, *errors: FieldError) -> None:
         super().__init__()
@@ -80,17 +92,25 @@ class FieldsInvalid(Refusal):
 class OriginMismatch(Refusal):
     """The request comes from a page of another site."""
 
+    code = "origin_mismatch"
+
 
 class NotFound(Refusal):
     """There is nothing here."""
+
+    code = "not_found"
 
 
 class SessionRequired(Refusal):
     """Log in first."""
 
+    code = "session_required"
+
 
 class CredentialsInvalid(Refusal):
     """Email or password is wrong."""
+
+    code = "credentials_invalid"
 
     def __init__(self, outcome: str | None) -> None:
         super().__init__()
@@ -100,25 +120,35 @@ class CredentialsInvalid(Refusal):
 class CodeInvalid(Refusal):
     """The code is wrong, has expired, or was used before."""
 
+    code = "code_invalid"
+
     def __init__(self, outcome: str | None = "wrong_code") -> None:
         super().__init__()
         self.outcome = outcome
 
 
 class ChallengeExpired(Refusal):
-    """This login was not finished in time, or with too many wrong codes. Begin again."""
+    """This was not finished in time, or with too many wrong codes. Begin again."""
+
+    code = "challenge_expired"
 
 
 class SignupEnded(Refusal):
     """This signup is over. Log in, or sign up again."""
 
+    code = "signup_ended"
+
 
 class EmailTaken(Refusal):
     """There is an account with this address already."""
 
+    code = "email_taken"
+
 
 class TooManyAttempts(Refusal):
     """Too many attempts. Wait a little, then try again."""
+
+    code = "too_many_attempts"
 
     outcome = "limited"
     asked = False
@@ -132,6 +162,8 @@ class Unavailable(Refusal):
 class AuthenticationUnavailable(Unavailable):
     """Authentication is not available at the moment. Try again shortly."""
 
+    code = "authentication_unavailable"
+
     outcome = "unavailable"
 
     def __init__(self, *, retry_after: float | None = None, asked: bool = True) -> None:
@@ -143,6 +175,10 @@ class AuthenticationUnavailable(Unavailable):
 class DatabaseUnavailable(Unavailable):
     """The service is not available at the moment. Try again shortly."""
 
+    code = "database_unavailable"
+
 
 class InternalError(Unavailable):
     """This should not have happened. It was noted; try again."""
+
+    code = "internal_error"

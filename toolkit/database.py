@@ -4,6 +4,7 @@ Every query is a named one in a `.sql` file; see aiosql for the forms (`^` one r
 """
 
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
@@ -83,6 +84,13 @@ def _said(error: asyncpg.PostgresError) -> str:
     if "severity" not in error.as_dict():  # asyncpg's own words, which quote the value
         return said.partition(":")[0]
     return said
+
+
+def forget_libpq_variables() -> None:
+    """Take libpq's own variables (PGSSLMODE, PGHOSTADDR, …) out of this process: they are meant for another database than
+    the sandbox's, and would keep it from being reached."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
 
 
 @contextmanager

@@ -150,7 +150,9 @@ def load_environment(
     if not playbook.embedded_sandbox:
         return Environment(path.stem, playbook, variables)
     own = _sandbox_variables()
-    return Environment(path.stem, playbook, own, _unused(variables, own))
+    unused = _unused(variables, own)
+    database.forget_libpq_variables()
+    return Environment(path.stem, playbook, own, unused)
 
 
 def _sandbox_variables() -> Mapping[str, str]:
@@ -163,13 +165,14 @@ def _sandbox_variables() -> Mapping[str, str]:
 
 
 def _unused(exported: Mapping[str, str], own: Mapping[str, str]) -> tuple[str, ...]:
-    """The exported variables that name another database, Clerk, key or mail server than the sandbox's own."""
+    """The exported variables that name another database, Clerk, key or mail server than the sandbox's own, or say how to
+    reach one."""
     return tuple(
         sorted(
             name
             for name, value in exported.items()
             if value
-            and (name in ("DATABASE_URL", "SMTP_URL") or name.startswith(("AX_", "CLERK_")))
+            and (name in ("DATABASE_URL", "SMTP_URL") or name.startswith(("AX_", "CLERK_", "PG")))
             and own.get(name) != value
         )
     )

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from bff import refusals
 from bff.http.api import Endpoint
-from bff.http.problems import CONTENT_TYPE, KINDS
+from bff.http.problems import CONTENT_TYPE, STATUSES
 from bff.refusals import Refusal
 
 _REF = "#/components/schemas/{model}"
@@ -49,15 +49,14 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         },
     }
     for refusal in _refusals(endpoint):
-        status, code = KINDS[refusal]
         response = operation["responses"].setdefault(
-            str(status),
+            str(STATUSES[refusal]),
             {
                 "description": "",
                 "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             },
         )
-        told = f"`{code}`: {cleandoc(refusal.__doc__ or '')}"
+        told = f"`{refusal.code}`: {cleandoc(refusal.__doc__ or '')}"
         response["description"] += f"{' ' if response['description'] else ''}{told}"
     if endpoint.signed_in:
         operation["security"] = [{"cookie": []}, {"bearer": []}]
@@ -104,7 +103,7 @@ def _problem_schema() -> dict[str, Any]:
             "type": {"type": "string"},
             "title": {"type": "string"},
             "status": {"type": "integer"},
-            "code": {"type": "string", "enum": [kind.code for kind in KINDS.values()]},
+            "code": {"type": "string", "enum": [refusal.code for refusal in STATUSES]},
             "detail": {"type": "string"},
             "request_id": {"type": "string"},
             "errors": {

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from math import ceil
-from typing import NamedTuple
 
 import orjson
 from aiohttp import web
@@ -16,33 +15,26 @@ DEFAULT_RETRY_AFTER = 2.0
 """Seconds that a 503 tells which has none of its own."""
 
 
-class Kind(NamedTuple):
-    """What a refusal is over HTTP."""
-
-    status: int
-    code: str
-
-
-KINDS: Mapping[type[Refusal], Kind] = {
-    refusals.RequestInvalid: Kind(400, "request_invalid"),
-    refusals.CredentialsInvalid: Kind(401, "credentials_invalid"),
-    refusals.CodeInvalid: Kind(401, "code_invalid"),
-    refusals.ChallengeExpired: Kind(401, "challenge_expired"),
-    refusals.SessionRequired: Kind(401, "session_required"),
-    refusals.OriginMismatch: Kind(403, "origin_mismatch"),
-    refusals.NotFound: Kind(404, "not_found"),
-    refusals.MethodNotAllowed: Kind(405, "method_not_allowed"),
-    refusals.EmailTaken: Kind(409, "email_taken"),
-    refusals.SignupEnded: Kind(410, "signup_ended"),
-    refusals.RequestTooLarge: Kind(413, "request_too_large"),
-    refusals.MediaTypeUnsupported: Kind(415, "media_type_unsupported"),
-    refusals.FieldsInvalid: Kind(422, "fields_invalid"),
-    refusals.TooManyAttempts: Kind(429, "too_many_attempts"),
-    refusals.InternalError: Kind(500, "internal_error"),
-    refusals.AuthenticationUnavailable: Kind(503, "authentication_unavailable"),
-    refusals.DatabaseUnavailable: Kind(503, "database_unavailable"),
+STATUSES: Mapping[type[Refusal], int] = {
+    refusals.RequestInvalid: 400,
+    refusals.CredentialsInvalid: 401,
+    refusals.CodeInvalid: 401,
+    refusals.ChallengeExpired: 401,
+    refusals.SessionRequired: 401,
+    refusals.OriginMismatch: 403,
+    refusals.NotFound: 404,
+    refusals.MethodNotAllowed: 405,
+    refusals.EmailTaken: 409,
+    refusals.SignupEnded: 410,
+    refusals.RequestTooLarge: 413,
+    refusals.MediaTypeUnsupported: 415,
+    refusals.FieldsInvalid: 422,
+    refusals.TooManyAttempts: 429,
+    refusals.InternalError: 500,
+    refusals.AuthenticationUnavailable: 503,
+    refusals.DatabaseUnavailable: 503,
 }
-"""Every refusal that an answer may tell."""
+"""Every refusal that an answer may tell, and its status."""
 
 _OF_SERVER: Mapping[int, type[Refusal]] = {
     404: refusals.NotFound,
@@ -54,12 +46,12 @@ _OF_SERVER: Mapping[int, type[Refusal]] = {
 
 def problem(refusal: Refusal, request_id: str, *, allow: str | None = None) -> web.Response:
     """A refusal as an answer; `allow` lists the methods that the path does take."""
-    status, code = KINDS[type(refusal)]
+    status = STATUSES[type(refusal)]
     content: dict[str, object] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "code": code,
+        "code": refusal.code,
         "detail": refusal.detail,
         "request_id": request_id,
     }
@@ -68,7 +60,9 @@ def problem(refusal: Refusal, request_id: str, *, allow: str | None = None) -> w
     headers = {"Cache-Control": "no-store"}
     if allow is not None:
         headers["Allow"] = allow
-    retry_after = refusal.retry_after or (DEFAULT_RETRY_AFTER if status == 503 else None)
+    retry_after = refusal.retry_after
+    if retry_after is None and status == 503:
+        retry_after = DEFAULT_RETRY_AFTER
     if retry_after is not None:
         headers["Retry-After"] = str(max(1, ceil(retry_after)))
     if status == 401:

@@ -38,10 +38,10 @@ def hash_digest(digest: str) -> str:
     return hashlib.sha256(digest.encode()).hexdigest()
 
 
-def is_totp_code(credentials: Credentials, code: str, key: bytes | None) -> bool:
-    """Whether it is the user's authenticator code; a step early or late is taken, as AX does.
+def totp_step(credentials: Credentials, code: str, key: bytes | None) -> int | None:
+    """The 30-second step that the user's authenticator code stands for; None when it is not the user's code.
 
-    Raises AuthenticationUnavailable when the secret does not open.
+    A step early or late is taken, as AX does. Raises AuthenticationUnavailable when the secret does not open.
     """
     if credentials.totp_cipher is None or key is None:
         raise AuthenticationUnavailable
@@ -51,7 +51,11 @@ def is_totp_code(credentials: Credentials, code: str, key: bytes | None) -> bool
         raise AuthenticationUnavailable from error
     now = int(time.time()) // STEP
     generator = pyotp.TOTP(secret)
-    return any(
-        secrets.compare_digest(generator.at(step * STEP).encode(), code.encode())
-        for step in (now, now - 1, now + 1)
+    return next(
+        (
+            step
+            for step in (now, now - 1, now + 1)
+            if secrets.compare_digest(generator.at(step * STEP).encode(), code.encode())
+        ),
+        None,
     )

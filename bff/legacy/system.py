@@ -5,7 +5,7 @@ from datetime import timedelta
 from bff.accounts import Account
 from bff.database import Database
 from bff.legacy import credentials
-from bff.legacy.credentials import Credentials, hash_digest, is_totp_code
+from bff.legacy.credentials import Credentials, hash_digest, totp_step
 from bff.legacy.passwords import Passwords
 from bff.proof.systems import (
     Changed,
@@ -26,8 +26,9 @@ from toolkit.database import Connection, queries
 CODE_LIFETIME = timedelta(minutes=2)
 """Longer than an authenticator code is taken."""
 
-_DIGEST, _CODE = "digest", "code"
-"""The facts that a state holds: SHA-256 of the digest that the password was checked against, and the code that was right."""
+_DIGEST, _CODE, _STEP = "digest", "code", "step"
+"""The facts that a state holds: SHA-256 of the digest that the password was checked against, the code that was right, and the
+30-second step that it stood for."""
 
 
 class LegacySystem:
@@ -73,20 +74,14 @@ class LegacySystem:
         found = await self._find(account)
         if found is None:
             raise Changed
-        if not is_totp_code(found, code, self._totp_key):
+        step = totp_step(found, code, self._totp_key)
+        if step is None:
             raise CodeInvalid
-        return Proved(account, self.name, State({**state.facts, _CODE: code}))
+        return Proved(account, self.name, State({**state.facts, _CODE: code, _STEP: str(step)}))
 
     async def settle(self, connection: Connection, proved: Proved) -> None:
-        """Spend the code, and hold the row as it was when the password was checked. Raises Changed or CodeInvalid."""
+        """Hold the row as it was when the password was checked, and spend the code. Raises Changed or CodeInvalid."""
         facts, user_id = proved.state.facts, proved.account.id
-        if _CODE in facts and not await queries.spend_code(
-            connection,
-            user_id=user_id,
-            code_hash=hash_token(f"{user_id} {facts[_CODE]}"),
-            lifetime=CODE_LIFETIME,
-        ):
-            raise CodeInvalid
         if not await queries.hold_legacy_standing(
             connection,
             user_id=user_id,
@@ -94,6 +89,14 @@ class LegacySystem:
             second_factor_passed=_CODE in facts,
         ):
             raise Changed
+        if _CODE in facts and not await queries.spend_code(
+            connection,
+            user_id=user_id,
+            code_hash=hash_token(f"{user_id} {facts[_CODE]}"),
+            step=int(facts[_STEP]),
+            lifetime=CODE_LIFETIME,
+        ):
+            raise CodeInvalid
 
     async def _find(self, account: Account) -> Credentials | None:
         """The user's credentials; None with the switch off. Raises Changed."""

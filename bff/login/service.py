@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
+from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
 from bff.limits import Limits
 from bff.login.counts import LoginCounts
@@ -74,12 +75,12 @@ class LoginService:
         self, challenge_id: str, method: MethodName, to: str | None, visitor: Visitor
     ) -> Method:
         """Have the code of a second step sent; the method that it is for. Raises Refusal."""
-        await self._limits.spend({"code_by_address": visitor.network})
+        await self._limits.spend(("code_by_address", visitor.network))
         return await self._proof.send_code(challenge_id, LOGIN, method, to, visitor)
 
     async def finish(self, challenge_id: str, method: MethodName, code: str, visitor: Visitor) -> Outcome:
         """Try the code of a second step. Raises Refusal."""
-        await self._limits.spend({"code_by_address": visitor.network})
+        await self._limits.spend(("code_by_address", visitor.network))
         attempt = await self._proof.attempt(challenge_id, LOGIN)
         challenge = attempt.challenge
         async with self._counting(challenge.system):
@@ -97,12 +98,12 @@ class LoginService:
         By what was typed, too: whether there is an account must not change what is counted. On a device that the account is
         known on, that device counts for itself: who types somebody's address again and again does not shut its owner out.
         """
-        await self._limits.spend({"sign_in_by_address": visitor.network})
-        account_id = claim.account.id if claim.account is not None else None
+        await self._limits.spend(("sign_in_by_address", visitor.network))
+        user_id = claim.account.id if claim.account is not None else None
         if claim.client_token is not None:
-            await self._limits.spend({"login_by_device": f"{account_id} {visitor.device}"})
+            await self._limits.spend(("login_by_account", f"{user_id} on {visitor.device}"))
         else:
-            await self._limits.spend({"login_by_email": claim.email, "login_by_account": account_id})
+            await self._limits.spend(("login_by_account", claim.email), ("login_by_account", user_id))
 
     async def _prove(
         self, email: str, claim: Claim, password: str, delivery: Delivery, visitor: Visitor
@@ -114,7 +115,7 @@ class LoginService:
                     result = await self._proof.check_password(claim, password, visitor)
                     return await self._go_on(result, claim.system, delivery, visitor)
             claim = await self._proof.claim(email, visitor)
-        raise AuthenticationUnavailable
+        raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
 
     async def _go_on(
         self,

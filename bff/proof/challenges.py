@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from bff.proof.systems import Kind, Method, MethodName, State, SystemName
 from bff.sessions.service import Delivery
@@ -30,7 +30,11 @@ class Aim:
 
     purpose: Purpose
     session_id: UUID | None = None
-    """The session that it belongs to; None for those who are not signed in."""
+    """The session that it belongs to; None for a login or a reset, of those who are not signed in."""
+
+    def __post_init__(self) -> None:
+        if (self.session_id is None) != (self.purpose in ("login", "reset")):
+            raise ValueError(f"{self.purpose} and a session do not go together as they must")
 
 
 LOGIN = Aim("login")
@@ -114,19 +118,22 @@ class Challenges:
         return self._cipher.seal(_STATE.dump_json(state).decode())
 
     def _challenge(self, record: Any, aim: Aim) -> Challenge | None:
-        """None, too, when the state was sealed with another key: the proof must begin anew."""
+        """None when another key sealed the state, or another version of the BFF wrote it: the proof must begin anew."""
         state = self._cipher.open(Sealed(record["state_cipher"], record["state_nonce"]))
         if state is None:
             return None
-        return Challenge(
-            user_id=UUID(record["user_id"]),
-            system=record["system"],
-            aim=aim,
-            kind=record["kind"],
-            methods=_METHODS.validate_json(record["methods"]),
-            state=_STATE.validate_json(state),
-            delivery=record["delivery"],
-        )
+        try:
+            return Challenge(
+                user_id=UUID(record["user_id"]),
+                system=record["system"],
+                aim=aim,
+                kind=record["kind"],
+                methods=_METHODS.validate_json(record["methods"]),
+                state=_STATE.validate_json(state),
+                delivery=record["delivery"],
+            )
+        except ValidationError:  # its text would quote the state
+            return None
 
 
 def _key(challenge_id: str, aim: Aim) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class ClerkSystem:
                 await device.sign_out()
         except ClientInvalid:  # Clerk does not know the device any more
             device = self._device(None, visitor)
-        await self._limits.spend({"sign_in_by_address": visitor.network})  # Clerk counts a second sign-in
+        await self._limits.spend(("sign_in_by_address", visitor.network))  # Clerk counts a second sign-in
         try:
             return await self._sign_in(account, device, password, visitor)
         except (ClientInvalid, SessionExists):

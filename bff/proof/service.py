@@ -169,11 +169,11 @@ class ProofService:
             challenge = await self._challenges.get(connection, challenge_id, aim)
         if challenge is None:
             raise ChallengeExpired
-        await self._limits.spend({"code_by_user": challenge.user_id})
+        await self._limits.spend(("code_by_user", challenge.user_id))
         method = challenge.method(name, to)
         system = self._systems.get(challenge.system)
         if method is None or method.reference is None or system is None:
-            raise RequestInvalid(f"No code can be sent by {name} for this login.")
+            raise RequestInvalid(f"No code can be sent by {name} here.")
         try:
             state = await system.send_code(challenge.state, method, visitor)
         except (CredentialsInvalid, CodeInvalid, Gone):
@@ -199,9 +199,9 @@ class ProofService:
         Raises CodeInvalid, ChallengeExpired, RequestInvalid, TooManyAttempts or AuthenticationUnavailable.
         """
         challenge, account = attempt.challenge, attempt.account
-        await self._limits.spend({"code_by_user": challenge.user_id})
+        await self._limits.spend(("code_by_user", challenge.user_id))
         if challenge.method(method) is None:
-            raise RequestInvalid(f"This login cannot be finished by {method}.")
+            raise RequestInvalid(f"This cannot be finished by {method}.")
         system = self._systems.get(challenge.system)
         if system is None or account.disabled or system_of(account) != challenge.system:
             raise ChallengeExpired
@@ -245,7 +245,7 @@ class ProofService:
         if method.reference is None:
             return step.state, None
         try:
-            await self._limits.spend({"code_by_user": step.account.id})
+            await self._limits.spend(("code_by_user", step.account.id))
             async with asyncio.timeout(SEND_SECONDS):
                 state = await self._systems[step.system].send_code(step.state, method, visitor)
         except (Refusal, Gone, TimeoutError):

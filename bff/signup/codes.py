@@ -71,6 +71,6 @@ class Codes:
             return await ask(signup.sent)
         except ClientInvalid:
             pass
-        await self._limits.spend({"sign_in_by_address": visitor.network})
+        await self._limits.spend(("sign_in_by_address", visitor.network))
         session = await self._clerk.sign_in(signup.clerk_id, visitor)
         return await ask(replace(signup.sent, session=session))

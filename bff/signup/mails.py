@@ -20,16 +20,16 @@ class Mails:
         """Count the first, once it is sure that there is one: whoever is refused before must use up nothing of what the
         address's owner may do. Raises TooManyAttempts.
         """
-        await self._limits.spend({"signup_by_email": normal_address(email)})
-        await self._limits.spend({"signup_pause_by_signup": signup_id})
+        await self._limits.spend(("signup_by_email", normal_address(email)))
+        await self._limits.spend(("signup_pause_by_signup", signup_id))
 
     async def spend_resend(self, signup_id: UUID) -> None:
         """Count another, the pause first: whoever asks too early must not use up the few that there are.
 
         Raises TooManyAttempts.
         """
-        await self._limits.spend({"signup_pause_by_signup": signup_id})
-        await self._limits.spend({"signup_send_by_signup": signup_id})
+        await self._limits.spend(("signup_pause_by_signup", signup_id))
+        await self._limits.spend(("signup_send_by_signup", signup_id))
 
     def sent(self, signup_id: UUID, email: str) -> Verifying:
         """What is told of a code that was sent, or of one that a decoy did not get."""

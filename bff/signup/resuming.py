@@ -119,7 +119,7 @@ class Resuming:
         lock, must look the same. Raises CredentialsInvalid.
         """
         try:
-            await self._limits.spend({"signup_login_by_email": normal_address(email)})
+            await self._limits.spend(("signup_login_by_email", normal_address(email)))
         except TooManyAttempts:
             raise CredentialsInvalid("limited") from None
 

@@ -77,7 +77,7 @@ class SignupService:
         """Begin a signup (with the switch on `legacy`: do all of it). Raises Refusal."""
         started = time.monotonic()
         await self._limits.spend(  # Clerk counts it as a sign-in
-            {"signup_by_address": visitor.network, "sign_in_by_address": visitor.network}
+            ("signup_by_address", visitor.network), ("sign_in_by_address", visitor.network)
         )
         async with self._database.connection() as connection:
             switch = await queries.switch(connection, name="signup")
@@ -97,8 +97,8 @@ class SignupService:
     async def verify(self, signup_id: UUID, code: str, visitor: Visitor) -> Complete:
         """Try the code of a signup. Raises Refusal."""
         started = time.monotonic()
-        await self._limits.spend({"signup_code_by_address": visitor.network})
-        await self._limits.spend({"signup_code_by_signup": signup_id})
+        await self._limits.spend(("signup_code_by_address", visitor.network))
+        await self._limits.spend(("signup_code_by_signup", signup_id))
         signup = await self._storage.waiting(signup_id)
         try:
             if isinstance(signup, Decoy):
@@ -112,7 +112,7 @@ class SignupService:
     async def resend(self, signup_id: UUID, visitor: Visitor) -> Verifying:
         """Have another code sent. Raises Refusal."""
         started = time.monotonic()
-        await self._limits.spend({"signup_send_by_address": visitor.network})
+        await self._limits.spend(("signup_send_by_address", visitor.network))
         signup = await self._storage.waiting(signup_id)
         await self._mails.spend_resend(signup_id)
         if isinstance(signup, Decoy):

@@ -8,7 +8,7 @@ from bff import accounts
 from bff.clerk_errors import signup_refusal
 from bff.database import Database
 from bff.devices import Devices
-from bff.refusals import Refusal, SignupEnded
+from bff.refusals import AuthenticationUnavailable, Refusal, SignupEnded
 from bff.sessions.service import ClerkSession, Complete, Delivery, Sessions
 from bff.signup.clerk import ClerkSignup
 from bff.signup.decoys import Decoys
@@ -52,7 +52,10 @@ class Steps:
             await self._signups.undo(signup.id, _reason(error), certain=not error.maybe_applied)
             raise signup_refusal(error) from None
         except Refusal as refusal:
-            await self._signups.undo(signup.id, type(refusal).__name__, certain=True)
+            certain = not isinstance(
+                refusal, AuthenticationUnavailable
+            )  # else Clerk may still be at work on it
+            await self._signups.undo(signup.id, refusal.code, certain=certain)
             raise
         except Exception as error:
             await self._signups.undo(signup.id, type(error).__name__, certain=False)

@@ -2,11 +2,11 @@
 
 -- name: account_by_email(email, normal)^
 -- The user whom an address means: byte by byte, as AX looks its users up; and as Clerk compares addresses, for users who
--- are in Clerk. `normal` is the address as `normal_address` has it: the limits count by the same.
+-- are in Clerk; of several, the one that was typed, or else the oldest. `normal` is the address as `normal_address` has it: the limits count by the same.
 SELECT id, email, email_verified_at IS NOT NULL AS email_verified, clerk_id, disabled_at IS NOT NULL AS disabled
 FROM users
 WHERE email = :email OR (clerk_migration.normal_address(email) = :normal AND clerk_id IS NOT NULL)
-ORDER BY email = :email DESC
+ORDER BY email = :email DESC, created_at, id
 LIMIT 1;
 
 -- name: account_by_id(user_id)^

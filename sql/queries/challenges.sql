@@ -55,12 +55,13 @@ SET used_at = now()
 WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now()
 RETURNING true;
 
--- name: spend_code(user_id, code_hash, lifetime)$
--- Use up a code of a user: true once, as long as the code could be used. Who comes second waits for the first to end.
-INSERT INTO clerk_migration.spent_codes AS c (user_id, code_hash, expires_at)
-VALUES (:user_id, :code_hash, now() + :lifetime::interval)
-ON CONFLICT (user_id, code_hash) DO UPDATE SET expires_at = excluded.expires_at
-WHERE c.expires_at <= now()
+-- name: spend_code(user_id, code_hash, step, lifetime)$
+-- Use up an authenticator code, and with it all of older steps: true once. To be called with the user's row locked, so that
+-- who comes second sees what the first spent.
+INSERT INTO clerk_migration.spent_codes (user_id, code_hash, step, expires_at)
+SELECT :user_id, :code_hash, :step, now() + :lifetime::interval
+WHERE NOT EXISTS (SELECT FROM clerk_migration.spent_codes WHERE user_id = :user_id AND step >= :step)
+ON CONFLICT (user_id, code_hash) DO UPDATE SET step = excluded.step, expires_at = excluded.expires_at
 RETURNING true;
 
 -- name: forget_expired_challenges()!

@@ -8,7 +8,7 @@ WHERE id = :user_id AND clerk_id IS NULL AND disabled_at IS NULL;
 
 -- name: hold_legacy_standing(user_id, digest_hash, second_factor_passed)$
 -- True if the user is still AX's, with the digest that was checked, and without a second factor that was not asked for;
--- and so it stays until the transaction ends (invariants 2, 3 and 4).
+-- and so it stays until the transaction ends (invariants 2, 3 and 4). One login of a user at a time gets past this.
 SELECT true
 FROM users
 WHERE
@@ -17,7 +17,7 @@ WHERE
     AND disabled_at IS NULL
     AND sha256(convert_to(hashed_password, 'UTF8')) = :digest_hash::bytea
     AND (:second_factor_passed::boolean OR NOT enabled_2fa)
-FOR SHARE;
+FOR NO KEY UPDATE;
 
 -- name: typical_digest()$
 -- A digest whose parameters most of the table's have, as far as a sample tells.

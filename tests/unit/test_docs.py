@@ -7,7 +7,7 @@ from typing import get_args
 import click
 import pytest
 
-from bff.http.problems import KINDS
+from bff.http.problems import STATUSES
 from toolkit.cli.main import cli
 from toolkit.paths import ROOT
 from toolkit.playbook.limits import LIMITS, LimitName
@@ -112,7 +112,7 @@ def test_the_codes_of_the_handbook_exist() -> None:
     page = read(ROOT / "docs" / "login.md")
     section = page.partition("## What it answers")[2].partition("## What may happen")[0]
     codes = set(re.findall(r"`([a-z]+_[a-z_]+)`", section)) - {"login_counts"}
-    assert codes <= {kind.code for kind in KINDS.values()}
+    assert codes <= {refusal.code for refusal in STATUSES}
 
 
 def commands_in(text: str) -> list[list[str]]:

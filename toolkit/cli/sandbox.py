@@ -2,6 +2,7 @@
 
 import click
 
+from toolkit.database import forget_libpq_variables
 from toolkit.extras import sandbox_extra
 
 
@@ -25,6 +26,7 @@ def sandbox() -> None:
 
 
 def _load() -> click.Group:
+    forget_libpq_variables()
     with sandbox_extra():
         from toolkit.sandbox.cli import commands
     return commands

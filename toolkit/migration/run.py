@@ -127,11 +127,11 @@ async def one_run(
     await _claim(connection, instance.id)
     count = await source.count()
     await source.find_duplicates()
+    origin = await queries.origin(connection)
     run_id = await begin(connection, environment.name, {**options, "instance": instance.id})
-    carrier = Carrier(clerk, environment.name, await queries.origin(connection), run_id, source.linked_among)
-    run = Run(run_id, count, carrier, stop)
-    begun(run)
+    run = Run(run_id, count, Carrier(clerk, environment.name, origin, run_id, source.linked_among), stop)
     try:
+        begun(run)
         with _kept_claim(connection, environment, stop):
             await _take_over(connection, run)
             yield run

@@ -4,7 +4,7 @@ They are counted in Postgres in windows that slide, so that all replicas share t
 
     bff:
       limits:
-        login_by_email: {attempts: 20, seconds: 60}
+        login_by_account: {attempts: 20, seconds: 60}
 """
 
 from collections.abc import Mapping
@@ -33,9 +33,7 @@ class Rule(NamedTuple):
 
 LimitName = Literal[
     "sign_in_by_address",
-    "login_by_email",
     "login_by_account",
-    "login_by_device",
     "code_by_address",
     "code_by_user",
     "signup_by_address",
@@ -62,15 +60,11 @@ LIMITS: Mapping[LimitName, Rule] = {
         "Passwords, and signups, which Clerk counts as sign-ins. Clerk allows five in ten seconds: with more, it would refuse "
         "its own users and nobody else, which tells who is in Clerk (invariant 9).",
     ),
-    "login_by_email": _rule(
-        "email address as it was typed", 10, 60, "Guessing at one account, whether there is one or not."
-    ),
-    "login_by_account": _rule("user", 10, 60, "Guessing at one account from many addresses."),
-    "login_by_device": _rule(
-        "user and device",
+    "login_by_account": _rule(
+        "address that was typed, and user; on a device that the user is known on, user and device",
         10,
         60,
-        "Its own count on a device that the user is known on: no stranger uses it up.",
+        "Guessing at one account, whether there is one or not. No stranger uses up what counts on a known device.",
     ),
     "code_by_address": _rule("address", 5, 12, "Second factors that are tried or sent."),
     "code_by_user": _rule(

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS clerk_migration.challenges (
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
-    CHECK (purpose <> 'login' OR session_id IS NULL)
+    CHECK ((purpose IN ('login', 'reset')) = (session_id IS NULL))
 );
 
 -- The table is new.
@@ -40,12 +40,14 @@ COMMENT ON COLUMN clerk_migration.challenges.state_cipher IS 'What the system ha
 CREATE TABLE IF NOT EXISTS clerk_migration.spent_codes (
     user_id uuid NOT NULL,
     code_hash bytea NOT NULL,
+    step bigint NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (user_id, code_hash)
 );
 
 COMMENT ON TABLE clerk_migration.spent_codes IS 'Authenticator codes that finished something, for as long as they could be used: a code works once.';
 COMMENT ON COLUMN clerk_migration.spent_codes.code_hash IS 'SHA-256 of the user''s id and the code.';
+COMMENT ON COLUMN clerk_migration.spent_codes.step IS 'The 30-second step that the code stood for: none that is older works any more, either.';
 
 CREATE TABLE IF NOT EXISTS clerk_migration.devices (
     device_hash bytea NOT NULL,

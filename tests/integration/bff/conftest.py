@@ -38,9 +38,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-ACCOUNT_LIMITS: tuple[LimitName, ...] = ("login_by_email", "login_by_account", "login_by_device")
-
-
 def most(attempts: int, seconds: float = 60) -> dict[str, float]:
     """A limit as a playbook says it."""
     return {"attempts": attempts, "seconds": seconds}
@@ -323,8 +320,7 @@ class World:
 
     def limit_logins(self, attempts: int, seconds: float = 1_000_000) -> None:
         """Limit the logins that somebody's account is meant by."""
-        for name in ACCOUNT_LIMITS:
-            self.limits[name] = most(attempts, seconds)
+        self.limits["login_by_account"] = most(attempts, seconds)
 
     async def counts(self) -> dict[tuple[str, str], int]:
         records = await self.connection.fetch("SELECT path, outcome, count FROM clerk_migration.login_counts")

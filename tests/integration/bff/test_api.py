@@ -5,10 +5,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bff.http.problems import KINDS
+from bff.http.problems import STATUSES
 from tests.integration.bff.conftest import World, code_now, most, wrong_code
 
-CODES = {kind.code for kind in KINDS.values()}
+CODES = {refusal.code for refusal in STATUSES}
 
 
 async def test_what_is_answered_is_what_is_described(world: World) -> None:

@@ -1,8 +1,11 @@
 """Logging in as AX checks it: what holds for users of Clerk, and what only legacy knows."""
 
 import asyncio
+import time
 
-from tests.integration.bff.conftest import code_now
+import pyotp
+
+from tests.integration.bff.conftest import SECRET, code_now
 from tests.integration.bff.test_hardening import (
     test_the_limit_by_account_does_not_tell_whether_there_is_one,
     test_who_is_over_the_limit_by_address_does_not_use_up_somebody_elses_account,
@@ -100,3 +103,13 @@ async def test_a_code_finishes_one_of_two_challenges(world: LegacyWorld) -> None
     assert {reply.code for reply in replies if reply.status == 401} == {"code_invalid"}
     kept = await world.connection.fetchrow("SELECT * FROM clerk_migration.spent_codes")
     assert code not in str(kept)
+
+
+async def test_a_code_that_is_older_than_one_that_was_used_is_used_up_with_it(world: LegacyWorld) -> None:
+    email, bff = await world.add(totp=True), await world.bff()
+    authenticator, now = pyotp.TOTP(SECRET), time.time()
+    newer, older = authenticator.at(now + 30), authenticator.at(now)
+    replies = [
+        await bff.finish((await bff.login(email)).content["challenge"]["id"], code) for code in (newer, older)
+    ]
+    assert (replies[0].status, replies[1].code) == (200, "code_invalid")

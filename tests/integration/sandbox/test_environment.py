@@ -17,6 +17,8 @@ ELSEWHERE = {
     "CLERK_API_URL": "https://elsewhere.example",
     "CLERK_SECRET_KEY": "sk_live_elsewhere",
     "DATABASE_URL": "postgresql://elsewhere@127.0.0.1:1/elsewhere",
+    "PGHOSTADDR": "127.0.0.2",
+    "PGSSLMODE": "verify-full",
     "SMTP_URL": "smtp://elsewhere.example",
 }
 
@@ -46,7 +48,7 @@ def test_what_is_exported_is_not_used_in_the_sandbox_and_that_is_said(sandbox: S
     assert (code, is_migrated(sandbox)) == (0, True)
     assert err == (
         "The sandbox has a database and a Clerk of its own. Exported, and not used: "
-        "AX_TOTP_KEY, CLERK_API_URL, CLERK_SECRET_KEY, DATABASE_URL, SMTP_URL.\n"
+        "AX_TOTP_KEY, CLERK_API_URL, CLERK_SECRET_KEY, DATABASE_URL, PGHOSTADDR, PGSSLMODE, SMTP_URL.\n"
     )
     code, out, err = run(sandbox, "toolkit", "status", "--env", "sandbox", "--json", **ELSEWHERE)
     assert (code, '"clerk_users": 0' in out, "elsewhere" in err) == (0, True, False)

@@ -4,7 +4,7 @@ import pyotp
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from bff.legacy.credentials import Credentials, hash_digest, is_totp_code
+from bff.legacy.credentials import Credentials, hash_digest, totp_step
 from bff.refusals import AuthenticationUnavailable
 
 KEY, NONCE, SECRET = bytes(range(32)), b"n" * 12, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -18,13 +18,14 @@ def test_a_code_is_taken_a_step_early_or_late(
     monkeypatch: pytest.MonkeyPatch, steps: int, taken: bool
 ) -> None:
     monkeypatch.setattr("time.time", lambda: NOW)
-    code = pyotp.TOTP(SECRET).at((NOW // 30 + steps) * 30)
-    assert is_totp_code(CREDENTIALS, code, KEY) is taken
+    step = NOW // 30 + steps
+    code = pyotp.TOTP(SECRET).at(step * 30)
+    assert totp_step(CREDENTIALS, code, KEY) == (step if taken else None)
 
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "é" * 6, "١٢٣٤٥٦"])
 def test_what_is_no_code_is_wrong(code: str) -> None:
-    assert not is_totp_code(CREDENTIALS, code, KEY)
+    assert totp_step(CREDENTIALS, code, KEY) is None
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_secret_that_does_not_open_lets_nobody_in(cipher: bytes | None, key: b
     """Invariant 2."""
     broken = Credentials("digest", second_factor=True, totp_cipher=cipher, totp_nonce=NONCE)
     with pytest.raises(AuthenticationUnavailable):
-        is_totp_code(broken, pyotp.TOTP(SECRET).now(), key)
+        totp_step(broken, pyotp.TOTP(SECRET).now(), key)
 
 
 def test_credentials_show_nothing_secret() -> None:
