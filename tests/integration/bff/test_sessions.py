@@ -70,7 +70,7 @@ async def test_expiry_slides_and_ends(world: World) -> None:
 
 async def test_logging_out_ends_the_session_in_clerk_and_does_not_wait(world: World) -> None:
     clerk_id = await world.migrated()
-    bff = await world.bff()
+    bff = await world.bff(constants={"bff.parts.CLERK_SECONDS": 60})
     token = await bff.token("clerk@example.com")
     async with world.clerk() as clerk:
 
@@ -80,7 +80,7 @@ async def test_logging_out_ends_the_session_in_clerk_and_does_not_wait(world: Wo
         async def ended() -> bool:
             return await statuses() == ["ended"]
 
-        hanging = {"match": {"method": "POST", "path": "/v1/client/*"}, "latency_ms": 3000}
+        hanging = {"match": {"method": "POST", "path": "/v1/client/*"}, "latency_ms": 4000}
         await asyncio.to_thread(world.emulator.add_fault, hanging)
         assert (await bff.call("POST", "/auth/logout", token=token)).status == 204
         assert not await bff.signed_in(token)
