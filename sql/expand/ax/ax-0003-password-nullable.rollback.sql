@@ -1,5 +1,6 @@
 -- Outside a transaction, in steps: the table is read without a lock that anybody notices (VALIDATE), and
--- SET NOT NULL then takes the constraint's word for it instead of reading all rows under an exclusive lock.
+-- SET NOT NULL then takes the constraint's word for it instead of reading all rows under an exclusive lock. One that
+-- breaks off may leave the constraint, and the migration counts as applied: the next rollback begins anew, without it.
 
 SET lock_timeout = '2s';
 SET statement_timeout = '10min';

@@ -71,13 +71,15 @@ def users(url: str) -> list[tuple[object, ...]]:
         return connection.execute("SELECT id, email, hashed_password FROM users ORDER BY id").fetchall()
 
 
+_WAITING = "SELECT pid, query_start FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
 def await_waiting(connection: Connection) -> None:
     """Return once some session of this database waits for a lock."""
+    until_now(lambda: bool(connection.execute(_WAITING).fetchall()))
 
-    def somebody_waits() -> bool:
-        waiting = connection.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        ).fetchall()
-        return bool(waiting)
 
-    until_now(somebody_waits)
+def await_given_up(connection: Connection) -> None:
+    """Return once the statements that wait for a lock do so no more; later ones may."""
+    waiting = set(connection.execute(_WAITING).fetchall())
+    until_now(lambda: waiting.isdisjoint(connection.execute(_WAITING).fetchall()))

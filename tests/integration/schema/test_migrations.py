@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from tests.integration.schema.conftest import Connection, await_waiting, dump, users
+from tests.integration.schema.conftest import Connection, await_given_up, await_waiting, dump, users
 from toolkit import paths, schema
 from toolkit.sandbox.seed import MIGRATIONS, SOURCE_VIEW
 from toolkit.schema import MigrationFailed
@@ -32,6 +32,12 @@ def apply(url: str) -> list[str]:
 
 def roll_back_everything(url: str) -> list[str]:
     return list(iter(lambda: schema.rollback_last(url, MIGRATIONS, SOURCE_VIEW), None))
+
+
+def roll_back_to(migration: str, url: str) -> None:
+    """Take back this migration, and those after it."""
+    while schema.rollback_last(url, MIGRATIONS, SOURCE_VIEW) != migration:
+        pass
 
 
 def yoyo(url: str, *arguments: str) -> str:
@@ -172,8 +178,7 @@ def test_migrations_run_while_a_second_connection_writes(adopted: str) -> None:
 def test_an_index_waits_for_open_transactions_and_nobody_for_the_index(
     migrated: str, second: Connection, migration: str
 ) -> None:
-    while schema.rollback_last(migrated, MIGRATIONS, SOURCE_VIEW) != migration:
-        pass
+    roll_back_to(migration, migrated)
     second.execute("SET statement_timeout = '30s'")
     with ThreadPoolExecutor() as pool, psycopg.connect(migrated) as open_transaction:
         open_transaction.execute("INSERT INTO users (email, hashed_password) VALUES ('a', 'x')")
@@ -195,8 +200,7 @@ def test_an_index_waits_for_open_transactions_and_nobody_for_the_index(
 def test_an_index_whose_build_was_killed_is_rebuilt(
     migrated: str, second: Connection, migration: str, index: str
 ) -> None:
-    while schema.rollback_last(migrated, MIGRATIONS, SOURCE_VIEW) != migration:
-        pass
+    roll_back_to(migration, migrated)
     leave_invalid_index(second, index)
     assert valid(second, index) is False
     assert apply(migrated)[0] == migration
@@ -204,8 +208,7 @@ def test_an_index_whose_build_was_killed_is_rebuilt(
 
 
 def test_duplicate_links_are_told_and_leave_no_index(migrated: str, second: Connection) -> None:
-    while schema.rollback_last(migrated, MIGRATIONS, SOURCE_VIEW) != "ax-0004-clerk-id-unique":
-        pass
+    roll_back_to("ax-0004-clerk-id-unique", migrated)
     second.execute(
         "INSERT INTO users (email, hashed_password, clerk_id) VALUES ('a', 'x', 'u'), ('b', 'y', 'u')"
     )
@@ -249,6 +252,39 @@ def test_users_without_a_digest_stop_the_rollback_that_would_need_one(
         roll_back_everything(migrated)
     second.execute("DELETE FROM users")
     assert "ax-0003-password-nullable" in roll_back_everything(migrated)
+
+
+def test_a_migration_that_gives_up_on_a_lock_takes_back_nothing_that_was_there_before(
+    migrated: str, second: Connection
+) -> None:
+    """Where AX's column is nullable already, it stays so."""
+    roll_back_to("ax-0003-password-nullable", migrated)
+    second.execute("ALTER TABLE users ALTER COLUMN hashed_password DROP NOT NULL")
+    with ThreadPoolExecutor() as pool, psycopg.connect(migrated) as reader:
+        reader.execute("SELECT FROM users")
+        applied = pool.submit(apply, migrated)
+        await_waiting(second)
+        await_given_up(second)
+        reader.commit()
+        with pytest.raises(MigrationFailed, match="ax-0003-password-nullable gave up"):
+            applied.result()
+    assert second.execute(
+        "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'hashed_password'"
+    ).fetchone() == (False,)
+
+
+def test_a_rollback_that_broke_off_is_ended_by_the_next(migrated: str, second: Connection) -> None:
+    """Invariant 7."""
+    roll_back_to("ax-0004-clerk-id-unique", migrated)
+    second.execute("INSERT INTO users (email) VALUES ('clerk-only@example.com')")
+    second.execute(
+        "ALTER TABLE users ADD CONSTRAINT users_hashed_password_present CHECK (hashed_password IS NOT NULL) NOT VALID"
+    )
+    with pytest.raises(MigrationFailed, match="users without a password digest exist"):
+        schema.rollback_last(migrated, MIGRATIONS, SOURCE_VIEW)
+    second.execute("INSERT INTO users (email) VALUES ('another@example.com')")
+    second.execute("DELETE FROM users")
+    assert schema.rollback_last(migrated, MIGRATIONS, SOURCE_VIEW) == "ax-0003-password-nullable"
 
 
 def test_linked_users_stop_the_rollback_that_would_unlink_them(migrated: str, second: Connection) -> None:
