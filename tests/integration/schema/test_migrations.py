@@ -301,6 +301,20 @@ def test_linked_users_stop_the_rollback_that_would_unlink_them(migrated: str, se
     assert second.execute("SELECT clerk_id FROM clerk_migration.source").fetchall() == [("user_1",)]
 
 
+def test_a_user_who_is_linked_while_a_rollback_waits_stops_it(migrated: str, second: Connection) -> None:
+    """Invariant 3."""
+    roll_back_to("ax-0003-password-nullable", migrated)
+    second.execute("INSERT INTO users (email, hashed_password) VALUES ('a', 'x')")
+    with ThreadPoolExecutor() as pool, psycopg.connect(migrated) as linking:
+        linking.execute("UPDATE users SET clerk_id = 'user_1'")
+        rolled_back = pool.submit(schema.rollback_last, migrated, MIGRATIONS, SOURCE_VIEW)
+        await_waiting(second)
+        linking.commit()
+        with pytest.raises(MigrationFailed, match="users are linked to Clerk"):
+            rolled_back.result()
+    assert second.execute("SELECT clerk_id FROM users").fetchall() == [("user_1",)]
+
+
 def test_users_stop_the_rollback_that_would_drop_their_table(migrated: str, second: Connection) -> None:
     """Invariant 11."""
     second.execute("INSERT INTO users (email, hashed_password) VALUES ('a', 'x')")
