@@ -36,9 +36,10 @@ FIRST_LOOK_SECONDS = 2
 def serve(environment: Environment, host: str | None, port: int | None, log_level: str) -> None:
     """Serve login, signup, sessions and API keys, and their pages.
 
-    Environment variables: DATABASE_URL, AX_CLIENT_TOKEN_KEY (32 bytes in base64), AX_TOTP_KEY; and, for users who are
-    in Clerk, CLERK_SECRET_KEY, CLERK_PUBLISHABLE_KEY and CLERK_PROXY_URL; SMTP_URL for the BFF's own mails. Without Clerk's keys those users are refused
-    (503), and nobody else is touched.
+    Environment variables: DATABASE_URL, AX_CLIENT_TOKEN_KEY (32 bytes in base64), AX_TOTP_KEY, and AX_TOTP_KEY_OLD, the
+    one before it, as long as it opens any secret; and, for users who are in Clerk, CLERK_SECRET_KEY,
+    CLERK_PUBLISHABLE_KEY and CLERK_PROXY_URL; SMTP_URL for the BFF's own mails. Without Clerk's keys those users are
+    refused (503), and nobody else is touched.
     """
     configure_logging(log_level)
     log = structlog.get_logger("bff")
@@ -51,7 +52,7 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
         log.warning(
             "CLERK_PROXY_URL is not set: Clerk counts all logins as one address's, and refuses the sixth in 10 s"
         )
-    if environment.totp_key is None:
+    if not environment.totp_keys:
         log.warning(
             "AX_TOTP_KEY is not set: users with an authenticator who are not in Clerk yet cannot log in"
         )

@@ -79,9 +79,18 @@ class Environment:
         return config
 
     @property
-    def totp_key(self) -> bytes | None:
-        """Key of the encrypted TOTP secrets (AES-256, 32 bytes); None when AX_TOTP_KEY is not set."""
-        return self._key("AX_TOTP_KEY") if self.variables.get("AX_TOTP_KEY") else None
+    def totp_keys(self) -> tuple[bytes, ...]:
+        """Keys of the encrypted TOTP secrets (AES-256, 32 bytes each); none when AX_TOTP_KEY is not set.
+
+        The first is what secrets are encrypted with today, the second, AX_TOTP_KEY_OLD, what it took the place of.
+        """
+        given = [name for name in ("AX_TOTP_KEY", "AX_TOTP_KEY_OLD") if self.variables.get(name)]
+        if given == ["AX_TOTP_KEY_OLD"]:
+            raise VariableInvalid(
+                "AX_TOTP_KEY_OLD is set and AX_TOTP_KEY is not. Export the key of today as AX_TOTP_KEY; with one key "
+                "alone, that is the one."
+            )
+        return tuple(self._key(name) for name in given)
 
     @property
     def client_token_key(self) -> bytes:

@@ -5,6 +5,8 @@ SHA-1, 6 digits, 30 seconds (its description of `totp_secret`), the same as ever
 """
 
 import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,26 +19,37 @@ class TotpUnfit(ToolkitError):
 
 
 class TotpUndecryptable(TotpUnfit):
-    """The cipher does not open with the key that was given, or was tampered with."""
+    """The cipher opens with none of the keys that were given, or was tampered with."""
 
 
 class TotpMalformed(TotpUnfit):
     """What is stored is not a base32 secret."""
 
 
-def decrypt(cipher: bytes, nonce: bytes | None, key: bytes) -> str:
-    """The base32 secret inside `cipher` (AES-256-GCM with its tag at the end).
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A secret that was encrypted."""
+
+    secret: str = field(repr=False)
+    by_older_key: bool
+    """The first key did not open it, another did."""
+
+
+def decrypt(cipher: bytes, nonce: bytes | None, keys: Sequence[bytes]) -> Opened:
+    """The base32 secret inside `cipher` (AES-256-GCM with its tag at the end), by the first of the keys that opens it.
 
     Raises TotpUndecryptable or TotpMalformed.
     """
-    try:
-        secret = AESGCM(key).decrypt(nonce or b"", cipher, None)
-    except (InvalidTag, ValueError) as error:
-        raise TotpUndecryptable("TOTP cipher does not open") from error
-    try:
-        return normalize(secret.decode("ascii"))
-    except UnicodeDecodeError as error:
-        raise TotpMalformed("TOTP secret is not text") from error
+    for number, key in enumerate(keys):
+        try:
+            secret = AESGCM(key).decrypt(nonce or b"", cipher, None)
+        except (InvalidTag, ValueError):
+            continue
+        try:
+            return Opened(normalize(secret.decode("ascii")), by_older_key=number > 0)
+        except UnicodeDecodeError as error:
+            raise TotpMalformed("TOTP secret is not text") from error
+    raise TotpUndecryptable("TOTP cipher does not open")
 
 
 def normalize(secret: str) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -38,19 +39,19 @@ def hash_digest(digest: str) -> str:
     return hashlib.sha256(digest.encode()).hexdigest()
 
 
-def totp_step(credentials: Credentials, code: str, key: bytes | None) -> int | None:
+def totp_step(credentials: Credentials, code: str, keys: Sequence[bytes]) -> int | None:
     """The 30-second step that the user's authenticator code stands for; None when it is not the user's code.
 
     A step early or late is taken, as AX does. Raises AuthenticationUnavailable when the secret does not open.
     """
-    if credentials.totp_cipher is None or key is None:
+    if credentials.totp_cipher is None:
         raise AuthenticationUnavailable
     try:
-        secret = totp.decrypt(credentials.totp_cipher, credentials.totp_nonce, key)
+        opened = totp.decrypt(credentials.totp_cipher, credentials.totp_nonce, keys)
     except TotpUnfit as error:
         raise AuthenticationUnavailable from error
     now = int(time.time()) // STEP
-    generator = pyotp.TOTP(secret)
+    generator = pyotp.TOTP(opened.secret)
     return next(
         (
             step

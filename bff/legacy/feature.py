@@ -20,7 +20,7 @@ def mount(parts: Parts) -> None:
         return await _typical_digest(parts.database)
 
     passwords = Passwords(typical_digest, parts.settings.login.legacy_slots)
-    parts.app[LEGACY_SYSTEM] = LegacySystem(parts.database, passwords, parts.environment.totp_key)
+    parts.app[LEGACY_SYSTEM] = LegacySystem(parts.database, passwords, parts.environment.totp_keys)
     sessions = Sessions(parts.settings.session, parts.cipher)
     parts.app[LEGACY_SIGNUP] = LegacySignup(parts.database, sessions, passwords)
     busy = Gauge(

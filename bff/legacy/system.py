@@ -1,5 +1,6 @@
 """AX as the system that checks passwords and codes."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bff.accounts import Account
@@ -32,14 +33,14 @@ _DIGEST, _CODE, _STEP = "digest", "code", "step"
 
 
 class LegacySystem:
-    """Checks users who are not in Clerk, as long as the switch `legacy_login` is on. `totp_key` opens the TOTP secrets."""
+    """Checks users who are not in Clerk, as long as the switch `legacy_login` is on. `totp_keys` open the TOTP secrets."""
 
     name: SystemName = "legacy"
 
-    def __init__(self, database: Database, passwords: Passwords, totp_key: bytes | None) -> None:
+    def __init__(self, database: Database, passwords: Passwords, totp_keys: Sequence[bytes]) -> None:
         self._database = database
         self._passwords = passwords
-        self._totp_key = totp_key
+        self._totp_keys = totp_keys
 
     async def check_password(
         self, account: Account, password: str, client_token: str | None, visitor: Visitor
@@ -74,7 +75,7 @@ class LegacySystem:
         found = await self._find(account)
         if found is None:
             raise Changed
-        step = totp_step(found, code, self._totp_key)
+        step = totp_step(found, code, self._totp_keys)
         if step is None:
             raise CodeInvalid
         return Proved(account, self.name, State({**state.facts, _CODE: code, _STEP: str(step)}))

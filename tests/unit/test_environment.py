@@ -70,6 +70,16 @@ def test_a_key() -> None:
     assert len(environment(AX_CLIENT_TOKEN_KEY=KEY).client_token_key) == 32
 
 
+def test_the_keys_of_the_totp_secrets_the_newer_first() -> None:
+    assert environment().totp_keys == ()
+    newer = environment(AX_TOTP_KEY=KEY).totp_keys
+    assert environment(AX_TOTP_KEY=KEY, AX_TOTP_KEY_OLD="A" * 43 + "=").totp_keys == (*newer, bytes(32))
+    with pytest.raises(VariableInvalid, match="AX_TOTP_KEY_OLD must be 32 bytes"):
+        _ = environment(AX_TOTP_KEY=KEY, AX_TOTP_KEY_OLD="short").totp_keys
+    with pytest.raises(VariableInvalid, match="Export the key of today as AX_TOTP_KEY"):
+        _ = environment(AX_TOTP_KEY_OLD=KEY).totp_keys
+
+
 def test_the_sandboxs_clerk_gets_nobody_elses_users() -> None:
     """Invariant 11."""
     with pytest.raises(VariableInvalid, match="is the embedded sandbox's"):

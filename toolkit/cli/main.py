@@ -22,7 +22,7 @@ def cli(verbose: bool) -> None:
     """Move users from home-made authentication in Postgres to Clerk.
 
     Environment variables: DATABASE_URL, CLERK_SECRET_KEY, CLERK_PUBLISHABLE_KEY, AX_TOTP_KEY (key of the encrypted
-    TOTP secrets, base64); optional CLERK_API_URL, CLERK_FRONTEND_API_URL, CLERK_PROXY_URL.
+    TOTP secrets, base64); optional AX_TOTP_KEY_OLD (the key before it), CLERK_API_URL, CLERK_FRONTEND_API_URL, CLERK_PROXY_URL.
 
     Usual order: migrate, preflight, import, status.
     """

@@ -154,11 +154,11 @@ class Carrier:
 
     async def _settle(self, clerk_user: User, user: SourceUser, create: Create) -> None:
         """Hold Clerk's answer against the row, and mend what differs."""
-        if create.totp_secret is not None and not clerk_user.totp_enabled:
+        if create.factor is not None and not clerk_user.totp_enabled:
             # Reachable by password alone (invariant 2): it must not stay, not even unlinked.
             await self.withdraw(clerk_user.id)
             raise NotCarried(REASONS["second_factor_not_taken"])
-        if create.totp_secret is None and clerk_user.totp_enabled:
+        if create.factor is None and clerk_user.totp_enabled:
             await self._clerk.delete_totp(clerk_user.id)
         if clerk_user.banned is not create.banned:
             await self._set_ban(clerk_user.id, create.banned)

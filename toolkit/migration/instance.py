@@ -14,10 +14,10 @@ async def read_settings(config: ClerkConfig) -> InstanceSettings:
 
 
 def policy_of(environment: Environment, instance: InstanceSettings) -> Policy:
-    """What decides about each user: the playbook, the key of the TOTP secrets, and what the instance offers."""
+    """What decides about each user: the playbook, the keys of the TOTP secrets, and what the instance offers."""
     return Policy(
         disabled_users=environment.playbook.import_.disabled_users,
-        totp_key=environment.totp_key,
+        totp_keys=environment.totp_keys,
         second_factor_offered=instance.authenticator_app_enabled,
     )
 

@@ -70,8 +70,8 @@ _REASONS = (
     Reason(
         "second_factor_undecryptable",
         State.HELD,
-        "the TOTP secret does not open with AX_TOTP_KEY, or that is not set",
-        "export the right key; for single rows have the user enrol again",
+        "the TOTP secret opens with neither AX_TOTP_KEY nor AX_TOTP_KEY_OLD, or they are not set",
+        "export the right key, and the one before it as AX_TOTP_KEY_OLD; for single rows have the user enrol again",
     ),
     Reason(
         "second_factor_malformed",
@@ -189,12 +189,22 @@ def reason(code: str, params: str = "") -> Reason:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the playbook, the key and the Clerk instance allow."""
+    """What the playbook, the keys and the Clerk instance allow."""
 
     disabled_users: Literal["ban", "hold"] = "hold"
-    totp_key: bytes | None = field(default=None, repr=False)
+    totp_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Keys of the encrypted TOTP secrets; the second is the older one."""
     second_factor_offered: bool = True
     """The Clerk instance has authenticator applications enabled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A second factor that goes along."""
+
+    totp_secret: str = field(repr=False)
+    by_older_key: bool = False
+    """AX_TOTP_KEY_OLD opened it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +213,14 @@ class Create:
 
     digest: str | None
     """Hasher and parameters, for counting; None for a user without a password."""
-    totp_secret: str | None = field(repr=False)
+    factor: Factor | None
+    """The second factor, None for a user without."""
     banned: bool
+
+    @property
+    def totp_secret(self) -> str | None:
+        """The second factor's TOTP secret."""
+        return self.factor.totp_secret if self.factor else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,29 +253,28 @@ def plan(user: SourceUser, policy: Policy) -> Plan:
             return Skip(REASONS["hasher_unsupported"])
         except digests.DigestMalformed:
             return Skip(REASONS["digest_malformed"])
-    secret = _second_factor(user, policy)
-    if isinstance(secret, Skip):
-        return secret
-    return Create(digest=digest, totp_secret=secret, banned=user.disabled)
+    factor = _second_factor(user, policy)
+    if isinstance(factor, Skip):
+        return factor
+    return Create(digest=digest, factor=factor, banned=user.disabled)
 
 
-def _second_factor(user: SourceUser, policy: Policy) -> str | Skip | None:
-    """The TOTP secret to send, None for a user without, or why it can't be carried (invariant 2)."""
+def _second_factor(user: SourceUser, policy: Policy) -> Factor | Skip | None:
+    """The second factor to send, None for a user without, or why it can't be carried (invariant 2)."""
     if not user.second_factor:
         return None
     try:
         if user.totp_secret is not None:
-            secret = totp.normalize(user.totp_secret)
+            factor = Factor(totp.normalize(user.totp_secret))
         elif user.totp_cipher is None:
             return Skip(REASONS["second_factor_missing"])
-        elif policy.totp_key is None:
-            return Skip(REASONS["second_factor_undecryptable"])
         else:
-            secret = totp.decrypt(user.totp_cipher, user.totp_nonce, policy.totp_key)
+            opened = totp.decrypt(user.totp_cipher, user.totp_nonce, policy.totp_keys)
+            factor = Factor(opened.secret, opened.by_older_key)
     except totp.TotpUndecryptable:
         return Skip(REASONS["second_factor_undecryptable"])
     except totp.TotpMalformed:
         return Skip(REASONS["second_factor_malformed"])
     if not policy.second_factor_offered:
         return Skip(REASONS["second_factor_not_offered"])
-    return secret
+    return factor

@@ -38,6 +38,8 @@ class Survey:
     verified: int = 0
     unverified: int = 0
     second_factor: int = 0
+    older_key: int = 0
+    """Second factors that only AX_TOTP_KEY_OLD opens."""
     disabled: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -57,7 +59,9 @@ class Survey:
         self.digests[decided.digest or "no password"] += 1
         self.verified += user.email_verified
         self.unverified += not user.email_verified
-        self.second_factor += decided.totp_secret is not None
+        if decided.factor is not None:
+            self.second_factor += 1
+            self.older_key += decided.factor.by_older_key
         self.disabled += decided.banned
 
 

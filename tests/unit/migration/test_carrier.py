@@ -14,7 +14,7 @@ from toolkit.clerk import BackendClient
 from toolkit.migration.carrier import Carrier, NotCarried
 from toolkit.migration.plan import Create
 
-CREATE = Create(digest="argon2id m=8,t=1,p=1", totp_secret=None, banned=False)
+CREATE = Create(digest="argon2id m=8,t=1,p=1", factor=None, banned=False)
 UNVERIFIED = replace(ORDINARY, email_verified=False)
 
 

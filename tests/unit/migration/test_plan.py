@@ -7,11 +7,11 @@ import pytest
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from toolkit.migration.plan import REASONS, Create, Policy, Skip, plan
+from toolkit.migration.plan import REASONS, Create, Factor, Policy, Skip, plan
 from toolkit.migration.source import SourceUser
 from toolkit.paths import ROOT
 
-KEY, NONCE = b"k" * 32, b"n" * 12
+KEY, OLDER, NONCE = b"k" * 32, b"o" * 32, b"n" * 12
 SECRET = "JBSWY3DPEHPK3PXP"
 ORDINARY = SourceUser(
     id=1,
@@ -37,30 +37,37 @@ WITH_TOTP = replace(
     totp_cipher=AESGCM(KEY).encrypt(NONCE, SECRET.encode(), None),
     totp_nonce=NONCE,
 )
-POLICY = Policy(disabled_users="ban", totp_key=KEY)
+POLICY = Policy(disabled_users="ban", totp_keys=(KEY, OLDER))
 
 
 def test_an_ordinary_user_goes_over() -> None:
-    assert plan(ORDINARY, POLICY) == Create(digest="argon2id m=8,t=1,p=1", totp_secret=None, banned=False)
+    assert plan(ORDINARY, POLICY) == Create(digest="argon2id m=8,t=1,p=1", factor=None, banned=False)
 
 
 def test_the_second_factor_goes_along() -> None:
     """Invariant 2."""
     decided = plan(WITH_TOTP, POLICY)
     assert isinstance(decided, Create)
-    assert decided.totp_secret == SECRET
+    assert decided.factor == Factor(SECRET)
+
+
+def test_a_secret_under_the_older_key_goes_along_and_is_told_apart() -> None:
+    cipher = AESGCM(OLDER).encrypt(NONCE, SECRET.encode(), None)
+    decided = plan(replace(WITH_TOTP, totp_cipher=cipher), POLICY)
+    assert isinstance(decided, Create)
+    assert decided.factor == Factor(SECRET, by_older_key=True)
 
 
 def test_a_secret_kept_in_the_open_goes_along() -> None:
     decided = plan(replace(ORDINARY, second_factor=True, totp_secret=SECRET.lower()), Policy())
     assert isinstance(decided, Create)
-    assert decided.totp_secret == SECRET
+    assert decided.factor == Factor(SECRET)
 
 
 def test_an_enrolment_that_was_not_finished_does_not_go_along() -> None:
     decided = plan(replace(WITH_TOTP, second_factor=False), POLICY)
     assert isinstance(decided, Create)
-    assert decided.totp_secret is None
+    assert decided.factor is None
 
 
 def test_a_user_without_a_password_goes_over() -> None:
@@ -81,7 +88,7 @@ def test_a_user_without_a_password_goes_over() -> None:
         (replace(ORDINARY, disabled=True), Policy(disabled_users="hold"), "disabled"),
         (replace(WITH_TOTP, totp_cipher=None), POLICY, "second_factor_missing"),
         (replace(WITH_TOTP, totp_nonce=b"m" * 12), POLICY, "second_factor_undecryptable"),
-        (WITH_TOTP, Policy(totp_key=None), "second_factor_undecryptable"),
+        (WITH_TOTP, Policy(totp_keys=()), "second_factor_undecryptable"),
         (replace(ORDINARY, second_factor=True, totp_secret="0189"), POLICY, "second_factor_malformed"),
         (WITH_TOTP, replace(POLICY, second_factor_offered=False), "second_factor_not_offered"),
     ],

@@ -6,9 +6,10 @@ from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import TypeAdapter
 
-from tests.unit.migration.test_plan import ORDINARY, POLICY, WITH_TOTP
+from tests.unit.migration.test_plan import NONCE, OLDER, ORDINARY, POLICY, SECRET, WITH_TOTP
 from toolkit.clerk import InstanceSettings
 from toolkit.migration.plan import REASONS
 from toolkit.migration.preflight import Finding, Survey, cautions, misfits, survey
@@ -149,3 +150,14 @@ async def test_a_survey_ends_at_the_limit_of_users_that_would_go_over() -> None:
     assert [finding.reason.code for finding in found.findings] == ["email_missing"]
     everybody = await survey(Mock(batches=batches), POLICY)
     assert (everybody.examined, everybody.importable) == (6, 4)
+
+
+async def test_second_factors_that_only_the_older_key_opens_are_counted() -> None:
+    """Before it is taken out of the environment, nobody may need it any more."""
+    cipher = AESGCM(OLDER).encrypt(NONCE, SECRET.encode(), None)
+
+    async def batches() -> AsyncIterator[list[SourceUser]]:
+        yield [WITH_TOTP, replace(WITH_TOTP, totp_cipher=cipher), ORDINARY]
+
+    found = await survey(Mock(batches=batches), POLICY)
+    assert (found.second_factor, found.older_key) == (2, 1)
