@@ -4,12 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.emulator import CONFORM, check_conformance
 from tests.emulator import emulator as emulator
 from tests.emulator import shared_emulator as shared_emulator
 from tests.postgres import postgres as postgres
 from tests.postgres import server as server
+
+# Hypothesis has a clock of its own, and would blame an example for a machine that is busy with others.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 """Which of several processes that run tests side by side this is; None in the one that started them."""

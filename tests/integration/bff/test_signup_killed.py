@@ -219,7 +219,7 @@ async def test_signups_side_by_side_with_faults_and_kills(world: World) -> None:
     await world.row("ax@example.com")
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=12, deadline=None, database=None)
+    @settings(max_examples=12, database=None)
     @given(attempts=st.lists(ATTEMPTS, min_size=2, max_size=5), faults=st.lists(FAULTS, max_size=2))
     def run(attempts: list[Attempt], faults: list[dict[str, Any]]) -> None:
         asyncio.run_coroutine_threadsafe(mix(world, attempts, faults), loop).result(280)

@@ -114,7 +114,7 @@ def test_sql_says_the_same_of_every_character(second: Connection) -> None:
         max_size=200,
     )
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 def test_sql_says_the_same_of_anything(second: Connection, addresses: list[str]) -> None:
     addresses = [address.replace("\0", "") for address in addresses]
     assert in_sql(second, addresses) == [normal_address(address) for address in addresses]

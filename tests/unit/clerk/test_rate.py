@@ -298,7 +298,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(limit=st.floats(0.3, 40), steps=st.lists(STEPS, min_size=1, max_size=8))
 def test_no_window_ever_holds_more_than_the_limit(limit: float, steps: list[Step]) -> None:
     async def play() -> list[float]:

@@ -14,7 +14,7 @@ from toolkit.sandbox.emulator.errors import Refusal
 HASHERS = {"argon2id": Type.ID, "argon2i": Type.I}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     hasher=st.sampled_from(sorted(HASHERS)),
     time_cost=st.integers(1, 3),
