@@ -661,6 +661,7 @@ async def test_without_clerk_nobody_signs_up_and_nothing_is_taken(world: World) 
     bff = await world.bff(CLERK_SECRET_KEY=None)
     assert (await bff.sign_up()).code == "authentication_unavailable"
     assert await world.uses_left() == 1
+    assert await stored(world) == {}, "nothing to undo, either"
 
 
 async def test_a_running_bff_sweeps_by_itself(world: World) -> None:
