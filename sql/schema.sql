@@ -225,9 +225,9 @@ COMMENT ON COLUMN clerk_migration.source.email_verified IS 'boolean: whether the
 COMMENT ON COLUMN clerk_migration.source.password_digest IS 'text: the digest as Clerk takes it; NULL for a user without a password.';
 COMMENT ON COLUMN clerk_migration.source.password_hasher IS 'text: Clerk''s name of the digest''s hasher (argon2id, argon2i, bcrypt, …); NULL if it is none that Clerk knows.';
 COMMENT ON COLUMN clerk_migration.source.second_factor IS 'boolean: whether the user needs a second factor to log in.';
-COMMENT ON COLUMN clerk_migration.source.totp_cipher IS 'bytea: the base32 TOTP secret, AES-256-GCM with its tag at the end and no associated data; NULL without.';
+COMMENT ON COLUMN clerk_migration.source.totp_cipher IS 'bytea: the TOTP secret as totp_secret has it, AES-256-GCM with its tag at the end and no associated data; NULL without.';
 COMMENT ON COLUMN clerk_migration.source.totp_nonce IS 'bytea: the nonce that goes with totp_cipher.';
-COMMENT ON COLUMN clerk_migration.source.totp_secret IS 'text: the TOTP secret in base32, for tables that keep it readable; NULL otherwise.';
+COMMENT ON COLUMN clerk_migration.source.totp_secret IS 'text: the TOTP secret in base32 or as an otpauth:// URI, for tables that keep it readable; NULL otherwise. Of a user whose codes are not of SHA-1, 6 digits, 30 seconds, a URI that says so.';
 COMMENT ON COLUMN clerk_migration.source.first_name IS 'text: may be NULL.';
 COMMENT ON COLUMN clerk_migration.source.last_name IS 'text: may be NULL.';
 COMMENT ON COLUMN clerk_migration.source.created_at IS 'timestamp with time zone: when the user signed up.';

@@ -3,6 +3,7 @@
 Preflight, `--dry-run` and the import share this, so that what the first says is what the last does.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -78,6 +79,36 @@ _REASONS = (
         State.HELD,
         "the TOTP secret is not base32",
         "have the user enrol again",
+    ),
+    Reason(
+        "second_factor_digits",
+        State.HELD,
+        "the authenticator's codes do not have 6 digits, and Clerk takes no others",
+        "have the user enrol again",
+    ),
+    Reason(
+        "second_factor_period",
+        State.HELD,
+        "the authenticator's codes do not change every 30 seconds, and Clerk takes no others",
+        "have the user enrol again",
+    ),
+    Reason(
+        "second_factor_algorithm",
+        State.HELD,
+        "the authenticator's codes are not computed with SHA-1, and Clerk takes no others",
+        "have the user enrol again",
+    ),
+    Reason(
+        "second_factor_counter",
+        State.HELD,
+        "the authenticator goes by a counter (HOTP) and not by the time, and Clerk takes no such",
+        "have the user enrol again",
+    ),
+    Reason(
+        "second_factor_laravel",
+        State.HELD,
+        "the TOTP secret is encrypted as Laravel does it (AES-CBC), and the import opens AES-256-GCM alone",
+        "have the application encrypt it anew for the import, or the user enrol again",
     ),
     Reason(
         "second_factor_not_offered",
@@ -233,6 +264,17 @@ class Skip:
 Plan = Create | Skip
 
 
+_UNFIT: Mapping[type[totp.TotpUnfit], str] = {
+    totp.TotpUndecryptable: "second_factor_undecryptable",
+    totp.TotpMalformed: "second_factor_malformed",
+    totp.OtherDigits: "second_factor_digits",
+    totp.OtherPeriod: "second_factor_period",
+    totp.OtherAlgorithm: "second_factor_algorithm",
+    totp.CounterBased: "second_factor_counter",
+    totp.EncryptedByLaravel: "second_factor_laravel",
+}
+
+
 def plan(user: SourceUser, policy: Policy) -> Plan:
     """Decide what the import does with this row."""
     if not user.email or not user.email.strip():
@@ -265,16 +307,14 @@ def _second_factor(user: SourceUser, policy: Policy) -> Factor | Skip | None:
         return None
     try:
         if user.totp_secret is not None:
-            factor = Factor(totp.normalize(user.totp_secret))
+            factor = Factor(totp.read(user.totp_secret))
         elif user.totp_cipher is None:
             return Skip(REASONS["second_factor_missing"])
         else:
             opened = totp.decrypt(user.totp_cipher, user.totp_nonce, policy.totp_keys)
             factor = Factor(opened.secret, opened.by_older_key)
-    except totp.TotpUndecryptable:
-        return Skip(REASONS["second_factor_undecryptable"])
-    except totp.TotpMalformed:
-        return Skip(REASONS["second_factor_malformed"])
+    except totp.TotpUnfit as error:
+        return Skip(REASONS[_UNFIT[type(error)]])
     if not policy.second_factor_offered:
         return Skip(REASONS["second_factor_not_offered"])
     return factor

@@ -40,6 +40,11 @@ WITH_TOTP = replace(
 POLICY = Policy(disabled_users="ban", totp_keys=(KEY, OLDER))
 
 
+def in_the_open(totp_secret: str) -> SourceUser:
+    """A user whose second factor is stored as readable text."""
+    return replace(ORDINARY, second_factor=True, totp_secret=totp_secret)
+
+
 def test_an_ordinary_user_goes_over() -> None:
     assert plan(ORDINARY, POLICY) == Create(digest="argon2id m=8,t=1,p=1", factor=None, banned=False)
 
@@ -59,7 +64,7 @@ def test_a_secret_under_the_older_key_goes_along_and_is_told_apart() -> None:
 
 
 def test_a_secret_kept_in_the_open_goes_along() -> None:
-    decided = plan(replace(ORDINARY, second_factor=True, totp_secret=SECRET.lower()), Policy())
+    decided = plan(in_the_open(SECRET.lower()), Policy())
     assert isinstance(decided, Create)
     assert decided.factor == Factor(SECRET)
 
@@ -89,7 +94,12 @@ def test_a_user_without_a_password_goes_over() -> None:
         (replace(WITH_TOTP, totp_cipher=None), POLICY, "second_factor_missing"),
         (replace(WITH_TOTP, totp_nonce=b"m" * 12), POLICY, "second_factor_undecryptable"),
         (WITH_TOTP, Policy(totp_keys=()), "second_factor_undecryptable"),
-        (replace(ORDINARY, second_factor=True, totp_secret="0189"), POLICY, "second_factor_malformed"),
+        (in_the_open("0189"), POLICY, "second_factor_malformed"),
+        (in_the_open("otpauth://totp/?digits=8"), POLICY, "second_factor_digits"),
+        (in_the_open("otpauth://totp/?period=60"), POLICY, "second_factor_period"),
+        (in_the_open("otpauth://totp/?algorithm=SHA256"), POLICY, "second_factor_algorithm"),
+        (in_the_open("otpauth://hotp/?counter=1"), POLICY, "second_factor_counter"),
+        (in_the_open("eyJpdiI6IiIsInZhbHVlIjoiIiwibWFjIjoiIn0="), POLICY, "second_factor_laravel"),
         (WITH_TOTP, replace(POLICY, second_factor_offered=False), "second_factor_not_offered"),
     ],
 )
