@@ -53,7 +53,7 @@ class DatabaseFailed(ToolkitError):
 
 
 class NotMigrated(ToolkitError):
-    """The database lacks the toolkit's tables or the source view."""
+    """The database lacks the toolkit's tables and functions, or the source view."""
 
 
 class SandboxRefused(UsageError):
@@ -109,6 +109,7 @@ def database_errors(url: str) -> Iterator[None]:
     except (
         asyncpg.UndefinedTableError,
         asyncpg.UndefinedColumnError,
+        asyncpg.UndefinedFunctionError,
         asyncpg.InvalidSchemaNameError,
     ) as error:
         raise NotMigrated(
