@@ -25,6 +25,7 @@ from typing import Any, TypedDict
 import aiosql
 import psutil
 import psycopg
+from psycopg.pq import PGconn, Ping
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import QUERIES
@@ -107,22 +108,16 @@ class Postgres:
         return any(process.pid == postmaster for process in self._processes())
 
     def start(self) -> None:
-        """Start the server, after making its data directory the first time; nothing when it runs already.
+        """Start the server and make AX's database, as far as that is not done: a start may have broken off anywhere.
 
         Raises PortInUse or PostgresFailed.
         """
-        if self.is_running:
-            return
-        check_port_is_free(self.port, "--postgres-port")
-        self._admit_system_user()
-        if not self.data.exists():
-            self._make_data()
-        self._await_leftovers()
-        # No process of this data directory lives, so whoever has the id in a leftover file is a stranger.
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
-        self._run(
-            "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", str(self.log), "-o", f"-p {self.port}"
-        )
+        if not self.is_running:
+            self._start_server()
+        elif not wait_until(self._answers, START_SECONDS):
+            raise PostgresFailed(
+                f"Postgres does not answer after {START_SECONDS} s:\n{_tail(_read(self.log))}"
+            )
         self._make_database()
 
     def stop(self) -> None:
@@ -143,6 +138,23 @@ class Postgres:
             pass
         except OSError as error:
             raise PostgresFailed(f"Cannot delete {self.folder}: {error}") from error
+
+    def _start_server(self) -> None:
+        check_port_is_free(self.port, "--postgres-port")
+        self._admit_system_user()
+        if not self.data.exists():
+            self._make_data()
+        self._await_leftovers()
+        # No process of this data directory lives, so whoever has the id in a leftover file is a stranger.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._run(
+            "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", str(self.log), "-o", f"-p {self.port}"
+        )
+
+    def _answers(self) -> bool:
+        """Whether a server that runs takes connections: a start that was killed may have left one that does not yet."""
+        conninfo = psycopg.conninfo.make_conninfo(self.url_of("postgres"), connect_timeout=5)
+        return PGconn.ping(conninfo.encode()) == Ping.OK
 
     def _postmaster_id(self) -> int | None:
         try:
@@ -202,7 +214,7 @@ class Postgres:
                 _queries.sandbox_mark_database(connection)
         except psycopg.Error as error:
             raise PostgresFailed(
-                f"Postgres started, but cannot be used: {error}. `python -m toolkit sandbox reset` makes a new one."
+                f"Postgres runs, but cannot be used: {error}. `python -m toolkit sandbox reset` makes a new one."
             ) from error
 
     def count_users(self) -> int:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.integration.sandbox.conftest import closed_folder
+from tests.waiting import until_now
 from toolkit.sandbox.postgres import Postgres, PostgresFailed
 from toolkit.sandbox.processes import PortInUse
 from toolkit.sandbox.state import free_ports
@@ -106,6 +107,27 @@ def test_a_start_that_was_killed_in_the_middle_is_begun_again() -> None:
         server.start()
         assert run(server, "SELECT 1") == [(1,)]
         server.stop()
+
+
+def test_a_first_start_that_broke_off_is_ended_by_the_next(server: Postgres) -> None:
+    """Invariant 7."""
+    server.start()
+    with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE ax")
+    server.start()
+    assert run(server, "SHOW clerk_migration.sandbox") == [("on",)]
+
+
+def test_a_server_that_is_still_starting_is_waited_for(server: Postgres) -> None:
+    """Invariant 7: a start was killed, and the server that it started was not."""
+    server.start()
+    kill(server)
+    until_now(lambda: not server._processes())
+    (server.data / "postmaster.pid").unlink()
+    server._run("pg_ctl", "start", "-W", "-l", str(server.log), "-o", f"-p {server.port}")
+    until_now(lambda: server.is_running)
+    server.start()
+    assert run(server, "SELECT 1") == [(1,)]
 
 
 def test_a_folder_that_was_closed_again_does_not_keep_it_from_stopping(server: Postgres) -> None:
