@@ -70,6 +70,7 @@ def reset() -> None:
         sandbox.emulator.remove()
         sandbox.users_file.unlink(missing_ok=True)
         sandbox.secrets_file.unlink(missing_ok=True)
+        sandbox = state.renew_key(sandbox)
         if was_running:
             _start(sandbox)
 

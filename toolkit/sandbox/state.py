@@ -178,14 +178,35 @@ def make(postgres_port: int | None, clerk_port: int | None) -> Sandbox:
             clerk_port=clerk_port or next(free),
             smtp_port=next(free),
             database_password=secrets.token_hex(16),
-            clerk_secret_key=f"{SANDBOX_KEY}{secrets.token_hex(20)}",
+            clerk_secret_key=_secret_key(),
             totp_key=base64.b64encode(secrets.token_bytes(32)).decode(),
             client_token_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         )
     if existing is None or settings != existing.settings:
-        with private_file(folder() / "sandbox.json") as file:
-            file.write(settings.model_dump_json(indent=2) + "\n")
+        _write(settings)
     return Sandbox(folder(), settings)
+
+
+def renew_key(sandbox: Sandbox) -> Sandbox:
+    """The sandbox with a key by which other environments know its Clerk; one that was made before keys told has none.
+
+    Only for one that is stopped and empty: the key names the instance, which the users of its database belong to. To be
+    called under `lock`.
+    """
+    if sandbox.settings.clerk_secret_key.startswith(SANDBOX_KEY):
+        return sandbox
+    settings = sandbox.settings.model_copy(update={"clerk_secret_key": _secret_key()})
+    _write(settings)
+    return Sandbox(sandbox.folder, settings)
+
+
+def _secret_key() -> str:
+    return f"{SANDBOX_KEY}{secrets.token_hex(20)}"
+
+
+def _write(settings: Settings) -> None:
+    with private_file(folder() / "sandbox.json") as file:
+        file.write(settings.model_dump_json(indent=2) + "\n")
 
 
 @contextmanager

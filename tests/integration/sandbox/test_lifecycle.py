@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.integration.sandbox.conftest import kill, query, toolkit, toolkit_here
+from toolkit.clerk import SANDBOX_KEY
 from toolkit.errors import UsageError
 from toolkit.sandbox import lifecycle, state
 from toolkit.sandbox.emulator.process import EmulatorFailed
@@ -67,6 +68,17 @@ def test_what_is_in_it_survives_a_stop_and_a_kill_but_not_a_reset(folder: Path) 
     lifecycle.stop()
     lifecycle.reset()
     assert not sandbox.is_running
+
+
+def test_a_reset_renews_a_key_that_is_not_known_as_a_sandbox_s(folder: Path) -> None:
+    """A sandbox that was made before its key said what it is."""
+    lifecycle.start()
+    path = folder / "sandbox.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "clerk_secret_key": "sk_test_old"}))
+    lifecycle.reset()
+    sandbox = state.running()
+    assert sandbox.settings.clerk_secret_key.startswith(SANDBOX_KEY)
+    create_clerk_user(sandbox, "ada@example.com")
 
 
 def test_a_sandbox_on_the_command_line(folder: Path) -> None:
