@@ -147,7 +147,7 @@ class World:
     folder: Path
     running: list[Bff] = field(default_factory=list)
     login: dict[str, Any] = field(default_factory=lambda: {"failure_seconds": 0.05})
-    signup: dict[str, Any] = field(default_factory=lambda: {"answer_seconds": 0.05, "clerk_seconds": 1})
+    signup: dict[str, Any] = field(default_factory=lambda: {"answer_seconds": 0.05, "clerk_seconds": 2})
     limits: dict[LimitName, Any] = field(
         default_factory=lambda: {
             "sign_in_by_address": most(1000),
