@@ -1,5 +1,6 @@
 """Where a playbook is found, and where what it names is."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import yaml
 
 from toolkit.environment import load_environment
 from toolkit.paths import ROOT
-from toolkit.playbook import PlaybookInvalid
+from toolkit.playbook import SANDBOX, PlaybookInvalid
 
 AX = {
     "view": "sql/sources/ax.sql",
@@ -43,6 +44,14 @@ def test_a_name_that_has_no_playbook(tmp_path: Path) -> None:
         load_environment("prod", {}, tmp_path)
     assert "There are: sandbox, staging." in str(refused.value)
     assert str(tmp_path) in str(refused.value)
+
+
+def test_a_playbook_that_says_nothing_is_shown_one_that_is_there(tmp_path: Path) -> None:
+    """The package doesn't hold the checkout's playbooks."""
+    path = tmp_path / "ours.yaml"
+    path.write_text("nothing")
+    with pytest.raises(PlaybookInvalid, match=re.escape(f"must be a mapping of settings, as {SANDBOX} is.")):
+        load_environment(str(path), {})
 
 
 def test_what_a_playbook_names_is_beside_it_or_above_or_shipped(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from aiosql.types import SQLOperationType
 
 from toolkit.database import Connection
 from toolkit.migration.source import SourceInvalid, SourceUser
+from toolkit.paths import SQL
+
+_EXAMPLE = SQL / "sources" / "ax_link.sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Links:
         except (AttributeError, aiosql.SQLLoadException, aiosql.SQLParseException) as error:
             raise SourceInvalid(
                 f"{path} must hold one query that begins with `-- name: link` and returns the ids that it linked; see "
-                "sql/sources/ax_link.sql."
+                f"{_EXAMPLE}."
             ) from error
 
     async def check(self, connection: Connection) -> None:
@@ -48,7 +51,7 @@ class Links:
                 await transaction.rollback()
         except (asyncpg.SyntaxOrAccessError, asyncpg.DataError, TypeError, KeyError, ValueError) as error:
             raise SourceInvalid(
-                f"The write-back query in {self._path} does not work: {error}. sql/sources/ax_link.sql has the contract."
+                f"The write-back query in {self._path} does not work: {error}. {_EXAMPLE} has the contract."
             ) from error
 
     async def write(self, connection: Connection, sent: Iterable[Sent]) -> set[str]:

@@ -14,6 +14,7 @@ import asyncpg
 from toolkit.clerk.addresses import normal_address
 from toolkit.database import Connection, queries
 from toolkit.errors import UsageError
+from toolkit.paths import SQL
 
 _TEXT = ("text", "character varying", "citext", "character")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -244,5 +245,6 @@ async def check_view(connection: Connection) -> None:
         raise SourceInvalid(
             "The view clerk_migration.source is not what the import reads:\n"
             + "\n".join(faults)
-            + "\nMend the view's file (see sql/sources/ax.sql for the contract) and run `python -m toolkit migrate`."
+            + f"\nMend the view's file (see {SQL / 'sources' / 'ax.sql'} for the contract) and run "
+            "`python -m toolkit migrate`."
         )

@@ -47,9 +47,7 @@ class Playbook(Settings):
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise PlaybookInvalid(f"The playbook {path} is not valid YAML: {error}") from error
         if not isinstance(content, dict):
-            raise PlaybookInvalid(
-                f"The playbook {path} must be a mapping of settings, see playbooks/prod.yaml."
-            )
+            raise PlaybookInvalid(f"The playbook {path} must be a mapping of settings, as {SANDBOX} is.")
         try:
             folder = path.resolve().parent
             return cls.model_validate(content, context={"folders": (folder, folder.parent)})
