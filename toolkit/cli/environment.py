@@ -42,7 +42,7 @@ def environment_option(command: Callable[..., None]) -> Callable[..., None]:
             type=EnvironmentName(),
             required=True,
             metavar="NAME",
-            help="The environment: a playbook in playbooks/ (for example sandbox, demo or prod), or a path to one.",
+            help="The environment: a playbook in playbooks/ (for example sandbox, demo or prod), or a path that ends in .yaml.",
         ),
         click.option(
             "--playbooks",

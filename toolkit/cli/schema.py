@@ -5,7 +5,7 @@ import uvloop
 
 from toolkit import schema
 from toolkit.cli.environment import environment_option
-from toolkit.cli.options import confirm, json_option, print_json, yes_option
+from toolkit.cli.options import confirm, json_option, print_json
 from toolkit.database import address
 from toolkit.environment import Environment
 from toolkit.errors import UsageError
@@ -16,12 +16,16 @@ from toolkit.migration.preflight import check_source
 @environment_option
 @click.option("--status", "as_status", is_flag=True, help="List the migrations and which are applied.")
 @click.option("--rollback", is_flag=True, help="Take the last migration back.")
-@yes_option
+@click.option("--yes", is_flag=True, help="Do not ask before --rollback; nothing else asks.")
 @json_option
 def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool, as_json: bool) -> None:
     """Prepare the database: AX's baseline is adopted, what both systems need side by side is added.
 
-    Safe on a live database: each step waits for a lock two seconds at most, and may be run again.
+    Safe on a live database: each step waits for a lock two seconds at most, and may be run again. An index is built
+    while the table is in use: its build waits up to ten minutes for transactions that began before it, and nobody waits
+    for the build.
+
+    A rollback that was killed or gave up is run again before anything else.
     """
     if as_status and rollback:
         raise UsageError("--status and --rollback exclude each other. Give one of them.")

@@ -32,7 +32,7 @@ class Playbook(Settings):
     embedded_sandbox: bool = False
     """Work on the embedded sandbox and nothing else: its variables are taken, and no exported ones."""
     confirm: bool = True
-    """Ask before an import, unless --yes is given."""
+    """Ask before an import, a rollback and the setting of a switch, unless --yes is given."""
     source: SourceSettings
     import_: ImportSettings = Field(default_factory=ImportSettings, alias="import")
     bff: BffSettings = BffSettings()
