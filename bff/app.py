@@ -13,7 +13,9 @@ from bff.http.observability import observer
 from bff.http.origins import origin_check
 from bff.legacy.feature import mount as legacy
 from bff.login.feature import mount as login
+from bff.mfa.feature import mount as mfa
 from bff.parts import Parts
+from bff.reauthentication.feature import mount as reauthentication
 from bff.sessions.feature import mount as sessions
 from bff.signup.feature import mount as signup
 from toolkit.environment import Environment
@@ -24,6 +26,8 @@ FEATURES: Sequence[Callable[[Parts], None]] = (
     legacy,
     signup,
     login,
+    reauthentication,
+    mfa,
     sessions,
     tidying.mount,
 )

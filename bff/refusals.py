@@ -107,6 +107,26 @@ class SessionRequired(Refusal):
     code = "session_required"
 
 
+class ReauthenticationRequired(Refusal):
+    """Confirm first that it is you: `methods` says by what."""
+
+    code = "reauthentication_required"
+    methods = ("password",)
+    """What a re-authentication begins with; a second factor is asked for after it."""
+
+
+class MethodUnavailable(Refusal):
+    """This method is not on offer for this account."""
+
+    code = "method_unavailable"
+
+
+class MethodEnrolled(Refusal):
+    """There is one already. Remove it first."""
+
+    code = "method_enrolled"
+
+
 class CredentialsInvalid(Refusal):
     """Email or password is wrong."""
 

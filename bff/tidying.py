@@ -1,4 +1,4 @@
-"""Forgetting what has expired: challenges, devices, attempts, codes. Any replica does it, and it does not matter which."""
+"""Forgetting what has expired: challenges, devices, attempts, codes, events. Any replica does it, and it does not matter which."""
 
 import asyncio
 from functools import partial
@@ -30,6 +30,7 @@ async def _keep_tidying(database: Database) -> None:
                 await queries.forget_expired_devices(connection)
                 await queries.forget_old_attempts(connection)
                 await queries.forget_spent_codes(connection)
+                await queries.forget_old_events(connection)
         except ToolkitError as error:
             _log.warning("nothing was tidied up", error=str(error))
         except Exception:

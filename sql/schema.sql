@@ -83,13 +83,15 @@ CREATE TABLE sessions (
     -- The session in Clerk behind this one, and the client token that reaches it, encrypted.
     clerk_session_id text,
     clerk_client_token_cipher bytea,
-    clerk_client_token_nonce bytea
+    clerk_client_token_nonce bytea,
+    proved_at timestamptz
 );
 
 CREATE INDEX sessions_user_id_idx ON sessions (user_id);
 
 COMMENT ON COLUMN sessions.clerk_session_id IS 'The session in Clerk; NULL for one that legacy login made.';
 COMMENT ON COLUMN sessions.clerk_client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end.';
+COMMENT ON COLUMN sessions.proved_at IS 'When its holder last proved password and second factor; NULL for one from before the move.';
 
 CREATE TABLE api_keys (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -381,6 +383,20 @@ CREATE TABLE clerk_migration.login_counts (
 
 COMMENT ON TABLE clerk_migration.login_counts IS 'Logins by day (UTC), path and outcome: what the gates of the cutover read.';
 COMMENT ON COLUMN clerk_migration.login_counts.path IS 'The system that checked the login: clerk or legacy; lazy: legacy, and the user went over to Clerk with it.';
+
+CREATE TABLE clerk_migration.security_events (
+    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    ip_address inet,
+    user_agent text
+);
+
+CREATE INDEX security_events_user_id_at_idx ON clerk_migration.security_events (user_id, at);
+
+COMMENT ON TABLE clerk_migration.security_events IS 'What was done to the ways in to an account, for its owner to see: kept 90 days.';
+COMMENT ON COLUMN clerk_migration.security_events.kind IS 'A name of bff/events.py, for example totp_removed.';
 
 -- Playbooks
 -- ---------

@@ -11,3 +11,7 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 """A password, or a token that the BFF made."""
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 InviteCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
+PhoneNumber = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=20, pattern=r"^\+[1-9][0-9]{6,14}$")
+]
+"""E.164: a plus, the country's code and the number, without blanks."""

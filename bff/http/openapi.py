@@ -106,6 +106,11 @@ def _problem_schema() -> dict[str, Any]:
             "code": {"type": "string", "enum": [refusal.code for refusal in STATUSES]},
             "detail": {"type": "string"},
             "request_id": {"type": "string"},
+            "methods": {
+                "type": "array",
+                "description": "What a re-authentication begins with.",
+                "items": {"type": "string"},
+            },
             "errors": {
                 "type": "array",
                 "description": "What is wrong with which field.",

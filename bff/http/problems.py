@@ -22,9 +22,12 @@ STATUSES: Mapping[type[Refusal], int] = {
     refusals.ChallengeExpired: 401,
     refusals.SessionRequired: 401,
     refusals.OriginMismatch: 403,
+    refusals.ReauthenticationRequired: 403,
     refusals.NotFound: 404,
     refusals.MethodNotAllowed: 405,
     refusals.EmailTaken: 409,
+    refusals.MethodUnavailable: 409,
+    refusals.MethodEnrolled: 409,
     refusals.SignupEnded: 410,
     refusals.RequestTooLarge: 413,
     refusals.MediaTypeUnsupported: 415,
@@ -57,6 +60,8 @@ def problem(refusal: Refusal, request_id: str, *, allow: str | None = None) -> w
     }
     if isinstance(refusal, refusals.FieldsInvalid | refusals.RequestInvalid) and refusal.errors:
         content["errors"] = refusal.errors
+    if isinstance(refusal, refusals.ReauthenticationRequired):
+        content["methods"] = refusal.methods
     headers = {"Cache-Control": "no-store"}
     if allow is not None:
         headers["Allow"] = allow

@@ -5,17 +5,21 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 import pyotp
 
 from bff.refusals import AuthenticationUnavailable
+from bff.tokens import hash_token
 from toolkit import totp
 from toolkit.database import Connection, queries
 from toolkit.totp import TotpUnfit
 
 STEP = 30
 """Seconds that an authenticator code stands for."""
+CODE_LIFETIME = timedelta(minutes=2)
+"""Longer than an authenticator code is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def hash_digest(digest: str) -> str:
 def totp_step(credentials: Credentials, code: str, keys: Sequence[bytes]) -> int | None:
     """The 30-second step that the user's authenticator code stands for; None when it is not the user's code.
 
-    A step early or late is taken, as AX does. Raises AuthenticationUnavailable when the secret does not open.
+    Raises AuthenticationUnavailable when the secret does not open.
     """
     if credentials.totp_cipher is None:
         raise AuthenticationUnavailable
@@ -50,8 +54,13 @@ def totp_step(credentials: Credentials, code: str, keys: Sequence[bytes]) -> int
         opened = totp.decrypt(credentials.totp_cipher, credentials.totp_nonce, keys)
     except TotpUnfit as error:
         raise AuthenticationUnavailable from error
+    return code_step(opened.secret, code)
+
+
+def code_step(secret: str, code: str) -> int | None:
+    """The 30-second step that a code of this secret stands for; None for any other. A step early or late is taken, as AX does."""
     now = int(time.time()) // STEP
-    generator = pyotp.TOTP(opened.secret)
+    generator = pyotp.TOTP(secret)
     return next(
         (
             step
@@ -60,3 +69,15 @@ def totp_step(credentials: Credentials, code: str, keys: Sequence[bytes]) -> int
         ),
         None,
     )
+
+
+async def spend(connection: Connection, user_id: UUID, code: str, step: int) -> bool:
+    """Use up a code, and all of older steps: true once. To be called with the user's row locked."""
+    spent = await queries.spend_code(
+        connection,
+        user_id=user_id,
+        code_hash=hash_token(f"{user_id} {code}"),
+        step=step,
+        lifetime=CODE_LIFETIME,
+    )
+    return bool(spent)

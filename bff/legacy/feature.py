@@ -3,9 +3,11 @@
 from prometheus_client import Gauge
 
 from bff.database import Database
+from bff.legacy.mfa import LegacyFactors
 from bff.legacy.passwords import Passwords
 from bff.legacy.signup import LegacySignup
 from bff.legacy.system import LegacySystem
+from bff.mfa.feature import LEGACY_FACTORS
 from bff.parts import Parts
 from bff.proof.feature import LEGACY_SYSTEM
 from bff.sessions.service import Sessions
@@ -21,6 +23,7 @@ def mount(parts: Parts) -> None:
 
     passwords = Passwords(typical_digest, parts.settings.login.legacy_slots)
     parts.app[LEGACY_SYSTEM] = LegacySystem(parts.database, passwords, parts.environment.totp_keys)
+    parts.app[LEGACY_FACTORS] = LegacyFactors(parts.database, parts.environment.totp_keys)
     sessions = Sessions(parts.settings.session, parts.cipher)
     parts.app[LEGACY_SIGNUP] = LegacySignup(parts.database, sessions, passwords)
     busy = Gauge(

@@ -1,12 +1,11 @@
 """AX as the system that checks passwords and codes."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from bff.accounts import Account
 from bff.database import Database
 from bff.legacy import credentials
-from bff.legacy.credentials import Credentials, hash_digest, totp_step
+from bff.legacy.credentials import Credentials, hash_digest, spend, totp_step
 from bff.legacy.passwords import Passwords
 from bff.proof.systems import (
     Changed,
@@ -20,12 +19,8 @@ from bff.proof.systems import (
     SystemName,
 )
 from bff.refusals import CodeInvalid, CredentialsInvalid
-from bff.tokens import hash_token
 from bff.visitor import Visitor
 from toolkit.database import Connection, queries
-
-CODE_LIFETIME = timedelta(minutes=2)
-"""Longer than an authenticator code is taken."""
 
 _DIGEST, _CODE, _STEP = "digest", "code", "step"
 """The facts that a state holds: SHA-256 of the digest that the password was checked against, the code that was right, and the
@@ -90,13 +85,7 @@ class LegacySystem:
             second_factor_passed=_CODE in facts,
         ):
             raise Changed
-        if _CODE in facts and not await queries.spend_code(
-            connection,
-            user_id=user_id,
-            code_hash=hash_token(f"{user_id} {facts[_CODE]}"),
-            step=int(facts[_STEP]),
-            lifetime=CODE_LIFETIME,
-        ):
+        if _CODE in facts and not await spend(connection, user_id, facts[_CODE], int(facts[_STEP])):
             raise CodeInvalid
 
     async def _find(self, account: Account) -> Credentials | None:

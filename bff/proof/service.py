@@ -18,6 +18,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from uuid import UUID
 
 from bff import accounts, emails
 from bff.accounts import Account
@@ -123,6 +124,15 @@ class ProofService:
             if account is not None:
                 client_token = await self._devices.client_token(connection, visitor.device, account.id)
         return Claim(account, emails.typed(email), client_token)
+
+    async def claim_of(self, user_id: UUID, visitor: Visitor) -> Claim:
+        """Look up somebody who has a session."""
+        async with self._database.connection() as connection:
+            account = await accounts.by_id(connection, user_id)
+            client_token = None
+            if account is not None:
+                client_token = await self._devices.client_token(connection, visitor.device, account.id)
+        return Claim(account, emails.typed(account.email) if account is not None else "", client_token)
 
     async def check_password(
         self, claim: Claim, password: str, visitor: Visitor

@@ -48,6 +48,8 @@ class Session:
     last_used_at: datetime
     expires_at: datetime
     clerk_session_id: str | None
+    proved_at: datetime | None
+    """When its holder last proved password and second factor; None for a session from before the move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +144,62 @@ class Sessions:
         record = await queries.revoke_session(connection, session_id=session_id, user_id=user_id)
         if record is None:
             return False, None
+        return True, self._behind(record)
+
+    async def revoke_others(self, connection: Connection, session: Session) -> list[ClerkSession]:
+        """End all sessions of the user but this one; those in Clerk that stand behind them come back."""
+        ended = [
+            self._behind(record)
+            async for record in queries.revoke_other_sessions(
+                connection, session_id=session.id, user_id=session.user.id
+            )
+        ]
+        return [behind for behind in ended if behind is not None]
+
+    async def forget_proofs(self, connection: Connection, session: Session) -> None:
+        """Have all the user's sessions but this one prove again who holds them."""
+        await queries.forget_proofs(connection, session_id=session.id, user_id=session.user.id)
+
+    async def renew(
+        self, connection: Connection, session: Session, account: Account, clerk: ClerkSession | None
+    ) -> tuple[bool, ClerkSession | None]:
+        """Note that the session's holder has just proven who they are, and what stands behind it in Clerk from now on.
+
+        Returns whether that holds (it does not when the user was moved or disabled meanwhile), and what stood behind it before.
+        """
+        sealed = self._cipher.seal(clerk.client_token) if clerk else Sealed(None, None)
+        record = await queries.renew_session(
+            connection,
+            session_id=session.id,
+            user_id=account.id,
+            clerk_id=account.clerk_id,
+            clerk_session_id=clerk.id if clerk else None,
+            token_cipher=sealed.cipher,
+            token_nonce=sealed.nonce,
+        )
+        return (True, self._behind(record)) if record else (False, None)
+
+    async def behind(self, connection: Connection, session: Session) -> ClerkSession | None:
+        """The session in Clerk that stands behind one of AX's; None for none, or one that can't be reached any more."""
+        record = await queries.clerk_session_of(connection, session_id=session.id)
+        return self._behind(record) if record else None
+
+    async def keep_client_token(self, connection: Connection, session: Session, clerk: ClerkSession) -> None:
+        """Note the newest client token of the session in Clerk."""
+        sealed = self._cipher.seal(clerk.client_token)
+        await queries.keep_client_token(
+            connection,
+            session_id=session.id,
+            clerk_session_id=clerk.id,
+            token_cipher=sealed.cipher,
+            token_nonce=sealed.nonce,
+        )
+
+    def _behind(self, record: Mapping[str, Any]) -> ClerkSession | None:
         token = self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"]))
         if record["clerk_session_id"] is None or token is None:
-            return True, None
-        return True, ClerkSession(record["clerk_session_id"], token)
+            return None
+        return ClerkSession(record["clerk_session_id"], token)
 
 
 def _session(record: Mapping[str, Any] | asyncpg.Record) -> Session:
@@ -156,6 +210,7 @@ def _session(record: Mapping[str, Any] | asyncpg.Record) -> Session:
         record["last_used_at"],
         record["expires_at"],
         record["clerk_session_id"],
+        record["proved_at"],
     )
 
 

@@ -34,3 +34,17 @@ SELECT :email, :digest, :first_name, :last_name
 WHERE NOT EXISTS (SELECT FROM users WHERE clerk_migration.normal_address(email) = :normal)
 ON CONFLICT (email) DO NOTHING
 RETURNING id;
+
+-- name: turn_second_factor_on(user_id, totp_cipher, totp_nonce)$
+-- Give a user who has none an authenticator: true once, and not for one who was moved or disabled meanwhile.
+UPDATE users
+SET enabled_2fa = true, totp_cipher = :totp_cipher, nonce = :totp_nonce, updated_at = now()
+WHERE id = :user_id AND clerk_id IS NULL AND disabled_at IS NULL AND NOT enabled_2fa
+RETURNING true;
+
+-- name: turn_second_factor_off(user_id)$
+-- Take a user's authenticator away.
+UPDATE users
+SET enabled_2fa = false, totp_cipher = NULL, nonce = NULL, updated_at = now()
+WHERE id = :user_id AND clerk_id IS NULL AND disabled_at IS NULL AND enabled_2fa
+RETURNING true;

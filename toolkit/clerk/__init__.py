@@ -14,6 +14,7 @@ from toolkit.clerk.errors import (
     ClerkRateLimited,
     ClerkUnavailable,
     ClientInvalid,
+    FactorEnrolled,
     FeatureNotAvailable,
     IdentifierExists,
     IdentifierNotFound,
@@ -49,6 +50,7 @@ from toolkit.clerk.frontend import (
     FrontendSession,
     FrontendUser,
     InstanceSettings,
+    PhoneNumber,
     SignIn,
 )
 from toolkit.clerk.resources import EmailAddress, Instance, Session, SignInToken, User
@@ -73,6 +75,7 @@ __all__ = [
     "EmailAddress",
     "EmailStatus",
     "Factor",
+    "FactorEnrolled",
     "FeatureNotAvailable",
     "FrontendClient",
     "FrontendEmailAddress",
@@ -93,6 +96,7 @@ __all__ = [
     "PasswordPwned",
     "PasswordRejected",
     "PasswordResetRequired",
+    "PhoneNumber",
     "ResourceNotFound",
     "ReverificationRequired",
     "Session",

@@ -202,6 +202,10 @@ class IncorrectTotp(ClerkApiError):
     """It is not the authenticator's code, or it was used before."""
 
 
+class FactorEnrolled(ClerkApiError):
+    """The user has an authenticator already."""
+
+
 class NoPasswordSet(ClerkApiError):
     """The user has no password."""
 
@@ -321,6 +325,7 @@ BY_CODE: dict[str, type[ClerkApiError]] = {
     "cookie_invalid": ClientInvalid,
     "dev_browser_unauthenticated": ClientInvalid,
     "session_reverification_required": ReverificationRequired,
+    "totp_already_enabled": FactorEnrolled,
     "totp_incorrect_code": IncorrectTotp,
     "totp_invalid_length": IncorrectTotp,
     "no_password_set": NoPasswordSet,

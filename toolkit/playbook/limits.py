@@ -36,6 +36,10 @@ LimitName = Literal[
     "login_by_account",
     "code_by_address",
     "code_by_user",
+    "reauthentication_by_session",
+    "enrolment_by_user",
+    "phone_code_by_user",
+    "phone_pause_by_enrolment",
     "signup_by_address",
     "signup_by_email",
     "signup_login_by_email",
@@ -73,6 +77,17 @@ LIMITS: Mapping[LimitName, Rule] = {
         900,
         "Second factors that are tried or sent: whoever has the password must not get to try all codes.",
     ),
+    "reauthentication_by_session": _rule(
+        "session",
+        10,
+        600,
+        "Passwords of somebody who is logged in: whoever took a session must not get to try them.",
+    ),
+    "enrolment_by_user": _rule("user", 20, 3600, "Codes that are to make a method a second factor."),
+    "phone_code_by_user": _rule(
+        "user", 5, 3600, "Text messages to numbers that are to be added: nobody's phone is flooded."
+    ),
+    "phone_pause_by_enrolment": _rule("enrolment", 1, 30, "The pause between two text messages."),
     "signup_by_address": _rule("address", 20, 3600, "Signups that are begun."),
     "signup_by_email": _rule(
         "email address", 10, 3600, "Signups with all that Clerk takes: each sends a mail to the address."

@@ -1,5 +1,5 @@
--- Logging in, on both systems: challenges, spent codes, the devices that Clerk knows, the limits' attempts, and how many
--- logins there were on which system.
+-- Logging in, on both systems: challenges, spent codes, the devices that Clerk knows, the limits' attempts, how many logins
+-- there were on which system, and what was done to accounts.
 -- depends: toolkit-0001-import
 
 SET LOCAL lock_timeout = '2s';
@@ -93,3 +93,19 @@ CREATE TABLE IF NOT EXISTS clerk_migration.login_counts (
 
 COMMENT ON TABLE clerk_migration.login_counts IS 'Logins by day (UTC), path and outcome: what the gates of the cutover read.';
 COMMENT ON COLUMN clerk_migration.login_counts.path IS 'The system that checked the login: clerk or legacy; lazy: legacy, and the user went over to Clerk with it.';
+
+CREATE TABLE IF NOT EXISTS clerk_migration.security_events (
+    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    ip_address inet,
+    user_agent text
+);
+
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX IF NOT EXISTS security_events_user_id_at_idx ON clerk_migration.security_events (user_id, at);
+
+COMMENT ON TABLE clerk_migration.security_events IS 'What was done to the ways in to an account, for its owner to see: kept 90 days.';
+COMMENT ON COLUMN clerk_migration.security_events.kind IS 'A name of bff/events.py, for example totp_removed.';

@@ -127,6 +127,14 @@ class Bff:
         body = {"challenge_id": challenge, "method": method, "code": code}
         return await self.call("POST", "/auth/login/second-factor", body, **more)
 
+    async def reauthenticate(self, token: str, password: str = PASSWORD, **more: Any) -> Reply:
+        body = {"password": password, "delivery": "bearer", **more}
+        return await self.call("POST", "/auth/reauthenticate", body, token=token)
+
+    async def prove(self, token: str, challenge: str, code: str, method: str = "totp") -> Reply:
+        body = {"challenge_id": challenge, "method": method, "code": code}
+        return await self.call("POST", "/auth/reauthenticate/second-factor", body, token=token)
+
     async def signed_in(self, token: str) -> bool:
         return (await self.call("GET", "/auth/session", token=token)).status == 200
 
@@ -156,6 +164,7 @@ class World:
             "signup_by_email": most(1000),
             "signup_code_by_address": most(1000),
             "signup_pause_by_signup": most(1, 0.02),
+            "phone_pause_by_enrolment": most(1, 0.02),
         }
     )
 
@@ -314,6 +323,22 @@ class World:
         """A user of the system that the tests are about; the address."""
         await self.migrated(email, totp=totp)
         return email
+
+    async def age_proofs(self) -> None:
+        """Let everybody's last proof be too long ago."""
+        await self.connection.execute("UPDATE sessions SET proved_at = now() - interval '11 minutes'")
+
+    async def fresh_code(self, secret: str = SECRET) -> str:
+        """A code of the authenticator that was not used yet: half a minute later by the checking system's clock."""
+        put = await asyncio.to_thread(self.emulator.control, "POST", "clock", {"advance_seconds": 30})
+        return pyotp.TOTP(secret).at(put["now"] // 1000)
+
+    async def token(self, bff: Bff, email: str) -> str:
+        """A session of somebody with an authenticator."""
+        challenge = (await bff.login(email, delivery="bearer")).content["challenge"]["id"]
+        done = await bff.finish(challenge, await self.fresh_code())
+        assert done.status == 200, done
+        return str(done.content["token"])
 
     async def id_of(self, email: str) -> str:
         return str(await self.connection.fetchval("SELECT id::text FROM users WHERE email = $1", email))

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -34,6 +35,10 @@ class LegacyWorld(World):
             made = await clerk.create_user(email_address=email, password=PASSWORD)
         await self.row(email, clerk_id=made.id, hashed_password=CHEAP.hash(old_password))
         return made.id
+
+    async def fresh_code(self, secret: str = SECRET) -> str:
+        await self.connection.execute("DELETE FROM clerk_migration.spent_codes")
+        return pyotp.TOTP(secret).now()
 
     async def add(self, email: str = "somebody@example.com", *, totp: bool = False) -> str:
         await self.legacy(email, totp=totp)

@@ -7,6 +7,7 @@ from toolkit.clerk.frontend.resources import (
     FrontendEmailAddress,
     FrontendSession,
     FrontendUser,
+    PhoneNumber,
     SignIn,
 )
 from toolkit.clerk.frontend.settings import InstanceSettings
@@ -20,5 +21,6 @@ __all__ = [
     "FrontendSession",
     "FrontendUser",
     "InstanceSettings",
+    "PhoneNumber",
     "SignIn",
 ]

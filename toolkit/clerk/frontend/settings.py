@@ -119,7 +119,7 @@ class InstanceSettings:
     @property
     def authenticator_app_enabled(self) -> bool:
         """Users may have an authenticator application as their second factor."""
-        return self._has("authenticator_app") and self._attributes["authenticator_app"].used_for_second_factor
+        return self.is_second_factor("authenticator_app")
 
     @property
     def second_factor_required(self) -> bool:
@@ -154,6 +154,10 @@ class InstanceSettings:
             for name, attribute in self._attributes.items()
             if attribute.enabled and attribute.required and name not in ("email_address", "password")
         )
+
+    def is_second_factor(self, name: str) -> bool:
+        """Users may have this attribute (authenticator_app, phone_number, backup_code) as second factor."""
+        return self._has(name) and self._attributes[name].used_for_second_factor
 
     @property
     def _attributes(self) -> Mapping[str, Attribute]:

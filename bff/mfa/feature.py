@@ -1,0 +1,39 @@
+"""Second factors, mounted."""
+
+from aiohttp import web
+
+from bff.events import Events
+from bff.mfa.clerk import ClerkFactors
+from bff.mfa.factors import Factors
+from bff.mfa.routes import MfaRoutes
+from bff.mfa.service import MfaService
+from bff.parts import Parts
+from bff.proof.challenges import Challenges
+from bff.proof.systems import SystemName
+from bff.sessions.clerk import ClerkSessions
+from bff.sessions.identity import Identity
+from bff.sessions.service import Sessions
+
+LEGACY_FACTORS = web.AppKey("legacy_factors", Factors)
+"""AX's own second factors, as long as there are any."""
+
+
+def mount(parts: Parts) -> None:
+    """Serve the second factors, and the list of security events."""
+    clerk_sessions = ClerkSessions(parts.frontend)
+    sessions = Sessions(parts.settings.session, parts.cipher)
+    factors: dict[SystemName, Factors] = {"clerk": ClerkFactors(parts.frontend, parts.database, sessions)}
+    if LEGACY_FACTORS in parts.app:
+        factors["legacy"] = parts.app[LEGACY_FACTORS]
+    service = MfaService(
+        parts.database,
+        sessions,
+        clerk_sessions,
+        Challenges(parts.cipher),
+        Events(parts.mailer),
+        parts.limits,
+        factors,
+    )
+    pause = round(parts.limits["phone_pause_by_enrolment"].seconds)
+    parts.serve(MfaRoutes(service, Identity(parts.database, sessions), parts.edge, pause).endpoints())
+    parts.at_end(clerk_sessions.close)

@@ -1,0 +1,18 @@
+-- What was done to the ways in to an account, for its owner to see.
+
+-- name: add_event(user_id, kind, address, user_agent)!
+-- Write down what was done, and from where.
+INSERT INTO clerk_migration.security_events (user_id, kind, ip_address, user_agent)
+VALUES (:user_id, :kind, :address::inet, :user_agent);
+
+-- name: events_of_user(user_id, most)
+-- The newest first.
+SELECT kind, at, host(ip_address) AS address, user_agent
+FROM clerk_migration.security_events
+WHERE user_id = :user_id
+ORDER BY at DESC, id DESC
+LIMIT :most;
+
+-- name: forget_old_events()!
+-- Delete events that are older than 90 days.
+DELETE FROM clerk_migration.security_events WHERE at < now() - interval '90 days';
