@@ -8,7 +8,8 @@ WHERE a.attrelid = to_regclass('clerk_migration.source') AND a.attnum > 0 AND NO
 ORDER BY a.attnum;
 
 -- name: create_rows#
--- The source view without the moments that no calendar of ours has (infinity, before Christ).
+-- The source view without the moments that no calendar of ours has (infinity, before Christ). Its column backup_codes
+-- is optional: where the view has none, the name means that of `absent`.
 CREATE OR REPLACE TEMPORARY VIEW source_rows AS
 SELECT
     id,
@@ -20,12 +21,14 @@ SELECT
     totp_cipher,
     totp_nonce,
     totp_secret,
+    codes AS backup_codes,
     first_name,
     last_name,
     CASE WHEN created_at BETWEEN '0002-01-01Z' AND '9998-12-31Z' THEN created_at END AS created_at,
     disabled,
     clerk_id
-FROM clerk_migration.source;
+FROM (SELECT NULL::text[] AS backup_codes) AS absent
+CROSS JOIN LATERAL (SELECT s.*, backup_codes::text[] AS codes FROM clerk_migration.source AS s) AS present;
 
 -- name: create_cohort#
 -- The rows that a run is about, as a view of its own connection. A view takes no parameters, so the condition,

@@ -5,6 +5,9 @@
 -- may be of any type that has an order and an index; the other types are those the comments give. Keep the view
 -- simple, so that the planner reaches the table's indexes through it: `id > … ORDER BY id LIMIT …` and
 -- `clerk_id IS NULL` are what it is asked.
+--
+-- One column more is optional, as AX has nothing for it: backup_codes text[], the codes that are not used up and stand in
+-- for the second factor, each plain or as bcrypt makes it; NULL or empty without.
 
 CREATE VIEW clerk_migration.source AS
 SELECT

@@ -11,6 +11,7 @@
 --   :second_factors  boolean[]
 --   :totp_ciphers    bytea[]
 --   :totp_secrets    text[]
+--   :backup_codes    jsonb[]    each user's codes as one JSON array, or NULL: to compare with to_jsonb(codes)
 --   :disabled        boolean[]
 -- A row that says something else by now (a password changed in the meantime), that is linked already, or that is
 -- gone must be left alone and not be returned: the import then looks at it again. So must a row that somebody holds
@@ -19,7 +20,8 @@
 -- (WHERE clerk_id IS NOT NULL), and FOR UPDATE where it is a plain UNIQUE column, or rows that other tables' foreign
 -- keys hold are waited for. Leave out
 -- the parameters whose columns the table has nothing for. Cast the ids to the key's type, not the key to text, so that
--- its index serves.
+-- its index serves. What is kept in another table, as backup codes may be, is not covered by the lock on the user's
+-- row: let the application lock that row, too, when it changes them.
 --
 -- From then on password and second factor are Clerk's: a statement of the application that changes them must say
 -- `AND clerk_id IS NULL`, or be refused by a trigger, as AX's are (sql/expand/ax/ax-0002-users.sql).

@@ -334,6 +334,12 @@ class BackendClient:
         """Remove the authenticator application. Raises ResourceNotFound."""
         await self._transport.request("DELETE", "/users/{user_id}/totp", USER_ID, ids={"user_id": user_id})
 
+    async def delete_backup_codes(self, user_id: str) -> None:
+        """Remove the backup codes. Raises ResourceNotFound."""
+        await self._transport.request(
+            "DELETE", "/users/{user_id}/backup_code", USER_ID, ids={"user_id": user_id}
+        )
+
     # Email addresses
 
     async def create_email(

@@ -84,6 +84,7 @@ class Carrier:
             password_digest=user.password_digest,
             password_hasher=user.password_hasher if user.password_digest else None,
             totp_secret=create.totp_secret,
+            backup_codes=create.backup_codes or None,
         )
         if user.password_digest is None and updated.password_enabled:
             await self._clerk.remove_password(clerk_id)  # the row's was cleared since (invariant 4)
@@ -116,7 +117,7 @@ class Carrier:
                 return
             with suppress(NoPasswordSet):
                 await self._clerk.remove_password(clerk_id)
-            await self._clerk.delete_totp(clerk_id)
+            await self._clerk.disable_mfa(clerk_id)
 
     async def _adopt(self, found: User, user: SourceUser) -> None:
         """Make sure that the Clerk user with the row's external ID may be written over. Raises NotCarried."""
@@ -142,6 +143,7 @@ class Carrier:
             password_hasher=user.password_hasher if user.password_digest else None,
             skip_password_requirement=user.password_digest is None,
             totp_secret=create.totp_secret,
+            backup_codes=create.backup_codes or None,
             created_at=user.created_at,
             private_metadata={
                 "migration_environment": self._environment,
@@ -154,15 +156,25 @@ class Carrier:
 
     async def _settle(self, clerk_user: User, user: SourceUser, create: Create) -> None:
         """Hold Clerk's answer against the row, and mend what differs."""
-        if create.factor is not None and not clerk_user.totp_enabled:
-            # Reachable by password alone (invariant 2): it must not stay, not even unlinked.
-            await self.withdraw(clerk_user.id)
-            raise NotCarried(REASONS["second_factor_not_taken"])
-        if create.factor is None and clerk_user.totp_enabled:
-            await self._clerk.delete_totp(clerk_user.id)
+        await self._settle_factor(clerk_user, create)
         if clerk_user.banned is not create.banned:
             await self._set_ban(clerk_user.id, create.banned)
         await self._settle_email(clerk_user, user)
+
+    async def _settle_factor(self, clerk_user: User, create: Create) -> None:
+        if create.factor is None:
+            if clerk_user.two_factor_enabled or clerk_user.totp_enabled or clerk_user.backup_code_enabled:
+                await self._clerk.disable_mfa(clerk_user.id)  # the row's was removed since
+            return
+        if not (clerk_user.two_factor_enabled and clerk_user.totp_enabled):
+            # Reachable by password alone (invariant 2): it must not stay, not even unlinked.
+            await self.withdraw(clerk_user.id)
+            raise NotCarried(REASONS["second_factor_not_taken"])
+        if create.backup_codes and not clerk_user.backup_code_enabled:
+            await self.withdraw(clerk_user.id)
+            raise NotCarried(REASONS["backup_codes_not_taken"])
+        if clerk_user.backup_code_enabled and not create.backup_codes:
+            await self._clerk.delete_backup_codes(clerk_user.id)
 
     async def _set_ban(self, clerk_id: str, banned: bool) -> None:
         try:

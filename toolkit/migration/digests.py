@@ -14,6 +14,7 @@ from argon2.exceptions import InvalidHashError
 from toolkit.errors import ToolkitError
 
 _BCRYPT = re.compile(r"\$2[abxy]?\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
+_PLAIN_CODE = re.compile(r"(?!.*[0-9A-Za-z]{32})[0-9A-Za-z][0-9A-Za-z ._-]{0,63}")
 _ARGON2 = frozenset({"argon2id", "argon2i"})
 _VERBATIM = frozenset(
     {
@@ -48,6 +49,15 @@ class HasherUnsupported(DigestUnfit):
 
 class DigestMalformed(DigestUnfit):
     """The digest is not of the form that its hasher makes."""
+
+
+def is_backup_code(code: str) -> bool:
+    """Whether Clerk takes it as a backup code: plain, or as bcrypt makes it of one.
+
+    Clerk would take any other digest, or what is encrypted, for the code itself. 32 letters and digits on end are no
+    code that somebody types, but an MD5.
+    """
+    return bool(_PLAIN_CODE.fullmatch(code) or _BCRYPT.fullmatch(code))
 
 
 def describe(digest: str, hasher: str | None) -> str:

@@ -19,6 +19,7 @@ def policy_of(environment: Environment, instance: InstanceSettings) -> Policy:
         disabled_users=environment.playbook.import_.disabled_users,
         totp_keys=environment.totp_keys,
         second_factor_offered=instance.authenticator_app_enabled,
+        backup_codes_offered=instance.backup_codes_enabled,
     )
 
 

@@ -1,5 +1,6 @@
 """Links: `clerk_id` written back to the users, by the query that belongs to the source view (`sql/sources/NAME_link.sql`)."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,12 @@ class Links:
             second_factors=[item.user.second_factor for item in items],
             totp_ciphers=[item.user.totp_cipher for item in items],
             totp_secrets=[item.user.totp_secret for item in items],
+            backup_codes=[_json(item.user.backup_codes) for item in items],
             disabled=[item.user.disabled for item in items],
         )
         return {record["id"] async for record in records}
+
+
+def _json(codes: tuple[str | None, ...] | None) -> str | None:
+    """An array of arrays would have to be a rectangle: so each user's is one value."""
+    return None if codes is None else json.dumps(codes)

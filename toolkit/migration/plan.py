@@ -4,7 +4,7 @@ Preflight, `--dry-run` and the import share this, so that what the first says is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -123,6 +123,24 @@ _REASONS = (
         "check the instance's multi-factor settings",
     ),
     Reason(
+        "backup_codes_unsupported",
+        State.HELD,
+        "a backup code is neither plain nor a bcrypt digest",
+        "have the view give NULL for codes that can't go along, and tell those users; or have them made anew",
+    ),
+    Reason(
+        "backup_codes_not_offered",
+        State.HELD,
+        "the Clerk instance has no backup codes enabled",
+        "enable them in Clerk under Multi-factor, then run the import again",
+    ),
+    Reason(
+        "backup_codes_not_taken",
+        State.HELD,
+        "Clerk created the user without the backup codes that were sent; the user was removed from Clerk again",
+        "check the instance's multi-factor settings",
+    ),
+    Reason(
         "disabled",
         State.HELD,
         "the account is disabled, and the playbook holds those",
@@ -227,6 +245,8 @@ class Policy:
     """Keys of the encrypted TOTP secrets; the second is the older one."""
     second_factor_offered: bool = True
     """The Clerk instance has authenticator applications enabled."""
+    backup_codes_offered: bool = True
+    """The Clerk instance has backup codes enabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +256,8 @@ class Factor:
     totp_secret: str = field(repr=False)
     by_older_key: bool = False
     """AX_TOTP_KEY_OLD opened it."""
+    backup_codes: tuple[str, ...] = field(default=(), repr=False)
+    """Plain, or as bcrypt makes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +274,11 @@ class Create:
     def totp_secret(self) -> str | None:
         """The second factor's TOTP secret."""
         return self.factor.totp_secret if self.factor else None
+
+    @property
+    def backup_codes(self) -> tuple[str, ...]:
+        """The second factor's backup codes."""
+        return self.factor.backup_codes if self.factor else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,4 +344,11 @@ def _second_factor(user: SourceUser, policy: Policy) -> Factor | Skip | None:
         return Skip(REASONS[_UNFIT[type(error)]])
     if not policy.second_factor_offered:
         return Skip(REASONS["second_factor_not_offered"])
-    return factor
+    codes = tuple(
+        code for code in user.backup_codes or () if code is not None and digests.is_backup_code(code)
+    )
+    if len(codes) < len(user.backup_codes or ()):
+        return Skip(REASONS["backup_codes_unsupported"])
+    if codes and not policy.backup_codes_offered:
+        return Skip(REASONS["backup_codes_not_offered"])
+    return replace(factor, backup_codes=codes)

@@ -40,6 +40,8 @@ class Survey:
     second_factor: int = 0
     older_key: int = 0
     """Second factors that only AX_TOTP_KEY_OLD opens."""
+    backup_codes: int = 0
+    """Users with backup codes beside the second factor."""
     disabled: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -62,6 +64,7 @@ class Survey:
         if decided.factor is not None:
             self.second_factor += 1
             self.older_key += decided.factor.by_older_key
+            self.backup_codes += bool(decided.factor.backup_codes)
         self.disabled += decided.banned
 
 
@@ -199,6 +202,12 @@ def misfits(instance: InstanceSettings, found: Survey) -> list[str]:
         faults.append(
             f"Authenticator applications are off, and {not_offered} users have one. Enable “Authenticator application” "
             "under Multi-factor in Clerk's Dashboard."
+        )
+    codes_not_offered = sum(f.reason.code == "backup_codes_not_offered" for f in found.findings)
+    if codes_not_offered:
+        faults.append(
+            f"Backup codes are off, and {codes_not_offered} users have some. Enable “Backup codes” under Multi-factor in "
+            "Clerk's Dashboard."
         )
     without = found.importable - found.second_factor
     if instance.second_factor_required and without:

@@ -34,6 +34,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "clerk_id": _TEXT,
 }
 """The view's columns and the types each may have; an id may be of any type that has an order."""
+OPTIONAL: Mapping[str, tuple[str, ...]] = {"backup_codes": ("text[]", "character varying[]")}
+"""Columns that a view may have besides."""
 
 
 class SourceInvalid(UsageError):
@@ -60,6 +62,7 @@ class SourceUser:
     totp_cipher: bytes | None = field(repr=False)
     totp_nonce: bytes | None = field(repr=False)
     totp_secret: str | None = field(repr=False)
+    backup_codes: tuple[str | None, ...] | None = field(repr=False)
     first_name: str | None
     last_name: str | None
     created_at: datetime | None
@@ -82,6 +85,7 @@ class SourceUser:
             totp_cipher=record["totp_cipher"],
             totp_nonce=record["totp_nonce"],
             totp_secret=record["totp_secret"],
+            backup_codes=None if record["backup_codes"] is None else tuple(record["backup_codes"]),
             first_name=record["first_name"],
             last_name=record["last_name"],
             created_at=record["created_at"],
@@ -236,9 +240,10 @@ async def check_view(connection: Connection) -> None:
             "The database has no view clerk_migration.source. Run `python -m toolkit migrate --env …` first."
         )
     faults = []
-    for name, types in COLUMNS.items():
+    for name, types in {**COLUMNS, **OPTIONAL}.items():
         if name not in found:
-            faults.append(f"  {name}: is missing")
+            if name in COLUMNS:
+                faults.append(f"  {name}: is missing")
         elif types and found[name] not in types:
             faults.append(f"  {name}: is {found[name]}, must be {types[0]}")
     if faults:

@@ -75,6 +75,7 @@ def survey_json(found: Survey) -> dict[str, object]:
         "unverified": found.unverified,
         "second_factor": found.second_factor,
         "older_key": found.older_key,
+        "backup_codes": found.backup_codes,
         "disabled": found.disabled,
         "findings": [
             {"user_id": f.user_id, "code": f.reason.code, "state": f.reason.state.value}
@@ -207,6 +208,7 @@ def _show_survey(console: Console, found: Survey) -> None:
                 "with an unverified address": found.unverified,
                 "with a second factor (TOTP)": found.second_factor,
                 "of these, opened by AX_TOTP_KEY_OLD alone": found.older_key,
+                "of these, with backup codes": found.backup_codes,
                 "disabled, to be banned": found.disabled,
                 **{f"digest: {digest}": users for digest, users in found.digests.most_common()},
             },

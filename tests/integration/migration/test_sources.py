@@ -6,19 +6,20 @@ import asyncpg
 import bcrypt
 import pytest
 
-from tests.integration.migration.conftest import AX_SOURCE, World
+from tests.integration.migration.conftest import AX_SOURCE, SECRET, World
 from tests.postgres import Server
 from toolkit import paths, schema
+from toolkit.migration.ledger import Ledger
+from toolkit.migration.links import Sent
 from toolkit.migration.source import SourceInvalid
 from toolkit.sandbox.seed import MIGRATIONS, SOURCE_VIEW
 
 FILES = paths.ROOT / "tests" / "integration" / "sources"
 
 
-async def test_integer_ids_bcrypt_digests_and_one_name_column(
-    world: World, postgres: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("toolkit.migration.source.Source.BATCH", 50)
+@pytest.fixture
+async def accounts(world: World, postgres: Server) -> World:
+    """A world whose users are in the table `accounts`."""
     world.url = postgres.create_database(migrated=False)
     world.source = {
         "view": str(FILES / "accounts.sql"),
@@ -30,6 +31,14 @@ async def test_integer_ids_bcrypt_digests_and_one_name_column(
     world.connection = await asyncpg.connect(world.url)
     await world.connection.execute((FILES / "accounts_schema.sql").read_text())
     schema.apply(world.url, source.migrations, source.view)
+    return world
+
+
+async def test_integer_ids_bcrypt_digests_and_one_name_column(
+    accounts: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = accounts
+    monkeypatch.setattr("toolkit.migration.source.Source.BATCH", 50)
     digest = bcrypt.hashpw(b"her password", bcrypt.gensalt(4)).decode()
     for number in range(1, 121):  # more than two batches, so that the keyset goes by the integer id
         await world.connection.execute(
@@ -48,6 +57,78 @@ async def test_integer_ids_bcrypt_digests_and_one_name_column(
     assert await world.password_works("100", "her password")
     linked = await world.connection.fetchval("SELECT clerk_user_id FROM accounts WHERE account_no = 100")
     assert linked == user.id
+
+
+async def test_backup_codes_arrive_plain_or_hashed_and_work_once(accounts: World) -> None:
+    """Invariant 2."""
+    hashed = bcrypt.hashpw(b"hash-5678", bcrypt.gensalt(4)).decode()
+    await accounts.connection.execute(
+        "INSERT INTO accounts (login, confirmed, otp_secret, recovery_codes) VALUES ('ada@example.com', true, $1, $2)",
+        SECRET,
+        ["plain-1234", hashed],
+    )
+    assert (await accounts.run()).tally.as_json()["states"] == {"linked": 1}
+    user = await accounts.clerk_user("1")
+    assert user is not None
+    assert (user.totp_enabled, user.backup_code_enabled) == (True, True)
+    async with accounts.clerk() as clerk:
+        for code in ("plain-1234", "hash-5678"):
+            assert [await clerk.verify_totp(user.id, code) for _ in range(2)] == [True, False]
+
+
+async def test_a_backup_code_used_up_while_its_user_is_imported_does_not_work_in_clerk(
+    accounts: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await accounts.connection.execute(
+        "INSERT INTO accounts (login, confirmed, otp_secret, recovery_codes) "
+        "VALUES ('ada@example.com', true, $1, '{used-1234,left-5678}')",
+        SECRET,
+    )
+    link, uses = Ledger.link, iter(["{left-5678}", None])
+
+    async def use_then_link(ledger: Ledger, sent: Sent) -> bool:
+        left = next(uses)
+        if left:
+            await accounts.connection.execute(
+                "UPDATE accounts SET recovery_codes = $1::text::varchar[]", left
+            )
+        return await link(ledger, sent)
+
+    monkeypatch.setattr(Ledger, "link", use_then_link)
+    await accounts.run()
+    user = await accounts.clerk_user("1")
+    assert user is not None
+    assert await accounts.connection.fetchval("SELECT clerk_user_id FROM accounts") == user.id
+    async with accounts.clerk() as clerk:
+        assert not await clerk.verify_totp(user.id, "used-1234")
+        assert await clerk.verify_totp(user.id, "left-5678")
+
+
+async def test_backup_codes_that_the_instance_does_not_offer_hold_their_user(accounts: World) -> None:
+    """Invariant 2: whoever lost the telephone would be locked out."""
+    accounts.emulator.settings(backup_code=False)
+    await accounts.connection.execute(
+        "INSERT INTO accounts (login, otp_secret, recovery_codes) VALUES ('ada@example.com', $1, '{abcd1234}')",
+        SECRET,
+    )
+    report = await accounts.preflight()
+    assert [said.partition(",")[0] for said in report.misfits] == ["Backup codes are off"]
+    await accounts.run()
+    assert await accounts.ledger("1") == ("held", "backup_codes_not_offered")
+    assert accounts.requests() == 0
+
+
+async def test_backup_codes_of_another_type_are_named_before_anything_begins(
+    world: World, tmp_path: Path
+) -> None:
+    view = tmp_path / "view.sql"
+    view.write_text(
+        SOURCE_VIEW.read_text().replace("    clerk_id\n", "    clerk_id,\n    ''::text AS backup_codes\n")
+    )
+    world.source = {**AX_SOURCE, "view": str(view)}
+    schema.apply(world.url, MIGRATIONS, view)
+    with pytest.raises(SourceInvalid, match=r"backup_codes: is text, must be text\[\]"):
+        await world.run()
 
 
 async def test_a_key_goes_to_clerk_as_postgres_writes_it(world: World, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The source views and their write-back: the contract, kept by AX's table and by a differently shaped one."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ CONTRACT = {
     "disabled": ("boolean",),
     "clerk_id": ("text",),
 }
+OPTIONAL = {"backup_codes": ("text[]", "character varying[]")}
 ARGON2 = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaA"
 BCRYPT = "$2b$04$" + "a" * 53
 
@@ -61,6 +63,7 @@ class Source:
             second_factors=[row["second_factor"]],
             totp_ciphers=[row["totp_cipher"]],
             totp_secrets=[row["totp_secret"]],
+            backup_codes=[json.dumps(row["backup_codes"]) if "backup_codes" in row else None],
             disabled=[row["disabled"]],
         )
         return [record["id"] async for record in records]
@@ -86,8 +89,8 @@ def prepared(request: pytest.FixtureRequest, server: Server) -> Prepared:
         )
         return Prepared(server.create_database(), "users", paths.SQL / "sources/ax_link.sql", insert, ARGON2)
     insert = (
-        "INSERT INTO accounts (login, confirmed, pw_hash, full_name) "
-        "VALUES ('Ada@example.com', true, $1, 'Ada King Lovelace')"
+        "INSERT INTO accounts (login, confirmed, pw_hash, full_name, otp_secret, recovery_codes) "
+        "VALUES ('Ada@example.com', true, $1, 'Ada King Lovelace', 'JBSWY3DPEHPK3PXP', '{abcd1234,\"a, \\\\b\"}')"
     )
     url = server.create_database(migrated=False)
     with psycopg.connect(url) as connection:
@@ -111,8 +114,9 @@ async def test_the_view_has_the_columns_and_types_of_the_contract(source: Source
         "SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute "
         "WHERE attrelid = 'clerk_migration.source'::regclass ORDER BY attnum"
     )
-    assert [column["name"] for column in columns] == ["id", *CONTRACT]
-    assert all(column["type"] in CONTRACT[column["name"]] for column in columns[1:])
+    names = [column["name"] for column in columns if column["name"] not in OPTIONAL]
+    assert names == ["id", *CONTRACT]
+    assert all(column["type"] in {**CONTRACT, **OPTIONAL}[column["name"]] for column in columns[1:])
 
 
 async def test_the_view_shows_the_user(source: Source) -> None:
@@ -126,7 +130,9 @@ async def test_the_view_shows_the_user(source: Source) -> None:
         assert (row["second_factor"], row["totp_cipher"], row["totp_nonce"]) == (True, b"c", b"n")
     else:
         assert (row["password_digest"], row["password_hasher"]) == (BCRYPT, "bcrypt")
-        assert (row["second_factor"], row["totp_cipher"], row["totp_nonce"]) == (False, None, None)
+        assert (row["totp_cipher"], row["totp_nonce"]) == (None, None)
+        assert (row["second_factor"], row["totp_secret"]) == (True, "JBSWY3DPEHPK3PXP")
+        assert row["backup_codes"] == ["abcd1234", "a, \\b"]
 
 
 @pytest.mark.parametrize(
@@ -174,6 +180,11 @@ CHANGES = {
         "pw_hash = 'changed'",
         "pw_hash = NULL",
         "confirmed = false",
+        "otp_secret = 'KRSXG5CTMVRXEZLU'",
+        "otp_secret = NULL",
+        "recovery_codes = recovery_codes[2:]",
+        "recovery_codes = '{}'",
+        "recovery_codes = NULL",
         "status = 'closed'",
         "clerk_user_id = 'user_2'",
     ],
@@ -232,6 +243,8 @@ async def test_the_write_back_finds_its_rows_by_key(source: Source) -> None:
         "digests": ["x"],
         "second_factors": [True],
         "totp_ciphers": [b"x"],
+        "totp_secrets": ["x"],
+        "backup_codes": ["[]"],
         "disabled": [True],
     }
     names = source.link.parameters

@@ -1,7 +1,7 @@
 -- The write-back that belongs to the view of accounts.sql; sql/sources/ax_link.sql explains it. FOR UPDATE, as the
 -- unique index on clerk_user_id is not a partial one.
 
--- name: link(ids, clerk_ids, emails, email_verified, digests, disabled)
+-- name: link(ids, clerk_ids, emails, email_verified, digests, totp_secrets, backup_codes, disabled)
 WITH unchanged AS (
     SELECT
         a.account_no,
@@ -13,14 +13,18 @@ WITH unchanged AS (
         :emails::text[],
         :email_verified::boolean[],
         :digests::text[],
+        :totp_secrets::text[],
+        :backup_codes::jsonb[],
         :disabled::boolean[]
-    ) AS sent (id, clerk_id, email, email_verified, digest, disabled)
+    ) AS sent (id, clerk_id, email, email_verified, digest, totp_secret, backup_codes, disabled)
         ON a.account_no = sent.id::integer
     WHERE
         a.clerk_user_id IS NULL
         AND a.login = sent.email
         AND a.confirmed = sent.email_verified
         AND a.pw_hash IS NOT DISTINCT FROM sent.digest
+        AND a.otp_secret IS NOT DISTINCT FROM sent.totp_secret
+        AND to_jsonb(a.recovery_codes) IS NOT DISTINCT FROM sent.backup_codes
         AND (a.status = 'closed') = sent.disabled
     ORDER BY a.account_no
     FOR UPDATE OF a SKIP LOCKED

@@ -1,4 +1,5 @@
--- Somebody else's users: integer ids, bcrypt digests, the whole name in one column, no second factor.
+-- Somebody else's users: integer ids, bcrypt digests, the whole name in one column, TOTP secrets
+-- that are kept readable, and recovery codes beside them.
 
 CREATE TABLE accounts (
     account_no integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -8,6 +9,8 @@ CREATE TABLE accounts (
     full_name varchar(200) NOT NULL DEFAULT '',
     registered timestamp NOT NULL DEFAULT now(),
     status varchar(10) NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'closed')),
+    otp_secret text,
+    recovery_codes varchar(60) [],
     clerk_user_id text UNIQUE
 );
 

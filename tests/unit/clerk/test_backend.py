@@ -87,6 +87,14 @@ OPERATIONS: list[tuple[str, Operation, str, str, JsonValue, JsonValue]] = [
         {"user_id": "user_1"},
     ),
     (
+        "backup codes",
+        lambda c: c.delete_backup_codes("user_1"),
+        "DELETE",
+        "/v1/users/user_1/backup_code",
+        None,
+        {"user_id": "user_1"},
+    ),
+    (
         "new email",
         lambda c: c.create_email("user_1", "b@example.com", verified=True, primary=True),
         "POST",

@@ -70,3 +70,28 @@ def test_no_text_makes_it_fail_otherwise_and_no_message_holds_the_digest(digest:
     with pytest.raises(digests.DigestMalformed) as caught:
         digests.describe(digest, hasher)
     assert digest not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "taken"),
+    [
+        ("12345678", True),
+        ("abcdefghij-klmnopqrst", True),
+        ("ab12 cd34", True),
+        ("123e4567-e89b-12d3-a456-426614174000", True),
+        ("$2y$10$" + "a" * 53, True),
+        ("$2b$10$" + "a" * 52, False),
+        ("$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaA", False),
+        ("pbkdf2_sha256$1000$salt$hash", False),
+        ("5f4dcc3b5aa765d61d8327deb882cf99", False),
+        ("W6ph5Mm5Pz8GgiULbPgzG37mj9g=", False),
+        ("é2345678", False),
+        ("12345678\n", False),
+        ("-", False),
+        (" ", False),
+        ("", False),
+    ],
+)
+def test_backup_codes_are_plain_or_of_bcrypt(code: str, taken: bool) -> None:
+    """Clerk would take another digest for the code itself."""
+    assert digests.is_backup_code(code) is taken

@@ -24,6 +24,7 @@ ORDINARY = SourceUser(
     totp_cipher=None,
     totp_nonce=None,
     totp_secret=None,
+    backup_codes=None,
     first_name="Ada",
     last_name="Lovelace",
     created_at=datetime(2020, 1, 1, tzinfo=UTC),
@@ -37,6 +38,7 @@ WITH_TOTP = replace(
     totp_cipher=AESGCM(KEY).encrypt(NONCE, SECRET.encode(), None),
     totp_nonce=NONCE,
 )
+WITH_CODES = replace(WITH_TOTP, backup_codes=("abcd1234", "efgh-5678"))
 POLICY = Policy(disabled_users="ban", totp_keys=(KEY, OLDER))
 
 
@@ -75,6 +77,24 @@ def test_an_enrolment_that_was_not_finished_does_not_go_along() -> None:
     assert decided.factor is None
 
 
+def test_backup_codes_go_along_with_the_second_factor() -> None:
+    decided = plan(WITH_CODES, POLICY)
+    assert isinstance(decided, Create)
+    assert decided.factor == Factor(SECRET, backup_codes=("abcd1234", "efgh-5678"))
+
+
+def test_backup_codes_of_a_user_whose_second_factor_is_off_stay() -> None:
+    decided = plan(replace(WITH_CODES, second_factor=False), POLICY)
+    assert isinstance(decided, Create)
+    assert decided.backup_codes == ()
+
+
+@pytest.mark.parametrize("codes", [None, ()])
+def test_a_user_without_backup_codes_goes_over_where_the_instance_has_none(codes: tuple[str] | None) -> None:
+    decided = plan(replace(WITH_TOTP, backup_codes=codes), replace(POLICY, backup_codes_offered=False))
+    assert isinstance(decided, Create)
+
+
 def test_a_user_without_a_password_goes_over() -> None:
     decided = plan(replace(ORDINARY, password_digest=None, password_hasher=None), POLICY)
     assert isinstance(decided, Create)
@@ -101,6 +121,10 @@ def test_a_user_without_a_password_goes_over() -> None:
         (in_the_open("otpauth://hotp/?counter=1"), POLICY, "second_factor_counter"),
         (in_the_open("eyJpdiI6IiIsInZhbHVlIjoiIiwibWFjIjoiIn0="), POLICY, "second_factor_laravel"),
         (WITH_TOTP, replace(POLICY, second_factor_offered=False), "second_factor_not_offered"),
+        (replace(WITH_TOTP, backup_codes=("abcd1234", "")), POLICY, "backup_codes_unsupported"),
+        (replace(WITH_TOTP, backup_codes=("abcd1234", None)), POLICY, "backup_codes_unsupported"),
+        (WITH_CODES, replace(POLICY, backup_codes_offered=False), "backup_codes_not_offered"),
+        (replace(WITH_CODES, totp_cipher=None), POLICY, "second_factor_missing"),
     ],
 )
 def test_a_row_that_cannot_go_over_stays_with_a_reason(user: SourceUser, policy: Policy, code: str) -> None:
@@ -118,7 +142,8 @@ def test_a_disabled_user_goes_over_banned() -> None:
 
 def test_secrets_are_in_no_representation() -> None:
     """Invariant 8."""
-    shown = repr([WITH_TOTP, plan(WITH_TOTP, POLICY), POLICY])
+    shown = repr([WITH_CODES, plan(WITH_CODES, POLICY), POLICY])
+    assert "abcd1234" not in shown
     assert SECRET not in shown
     assert str(ORDINARY.password_digest) not in shown
     assert repr(KEY) not in shown

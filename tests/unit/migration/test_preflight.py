@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import TypeAdapter
 
-from tests.unit.migration.test_plan import NONCE, OLDER, ORDINARY, POLICY, SECRET, WITH_TOTP
+from tests.unit.migration.test_plan import NONCE, OLDER, ORDINARY, POLICY, SECRET, WITH_CODES, WITH_TOTP
 from toolkit.clerk import InstanceSettings
 from toolkit.migration.plan import REASONS
 from toolkit.migration.preflight import Finding, Survey, cautions, misfits, survey
@@ -114,6 +114,14 @@ def test_authenticator_applications_are_missed_by_those_who_have_one() -> None:
     assert said.startswith("Authenticator applications are off, and 3 users have one.")
 
 
+def test_backup_codes_are_missed_by_those_who_have_some() -> None:
+    off = instance(backup_code={"enabled": False})
+    assert misfits(off, USERS) == []
+    held = [Finding(str(n), REASONS["backup_codes_not_offered"]) for n in range(3)]
+    [said] = misfits(off, replace(USERS, findings=[*held, Finding("9", REASONS["disabled"])]))
+    assert said.startswith("Backup codes are off, and 3 users have some.")
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -152,12 +160,12 @@ async def test_a_survey_ends_at_the_limit_of_users_that_would_go_over() -> None:
     assert (everybody.examined, everybody.importable) == (6, 4)
 
 
-async def test_second_factors_that_only_the_older_key_opens_are_counted() -> None:
+async def test_second_factors_under_the_older_key_and_with_backup_codes_are_counted() -> None:
     """Before it is taken out of the environment, nobody may need it any more."""
     cipher = AESGCM(OLDER).encrypt(NONCE, SECRET.encode(), None)
 
     async def batches() -> AsyncIterator[list[SourceUser]]:
-        yield [WITH_TOTP, replace(WITH_TOTP, totp_cipher=cipher), ORDINARY]
+        yield [WITH_TOTP, replace(WITH_CODES, totp_cipher=cipher), ORDINARY]
 
     found = await survey(Mock(batches=batches), POLICY)
-    assert (found.second_factor, found.older_key) == (2, 1)
+    assert (found.second_factor, found.older_key, found.backup_codes) == (2, 1, 1)

@@ -123,6 +123,7 @@ def test_preflight_for_programs_has_every_finding() -> None:
         "unverified": 1,
         "second_factor": 1,
         "older_key": 0,
+        "backup_codes": 0,
         "disabled": 1,
         "misfits": BLOCKED.misfits,
         "cautions": BLOCKED.cautions,

@@ -122,6 +122,11 @@ class InstanceSettings:
         return self.is_second_factor("authenticator_app")
 
     @property
+    def backup_codes_enabled(self) -> bool:
+        """Users may have backup codes, which stand in for their second factor."""
+        return self._has("backup_code") and self._attributes["backup_code"].used_for_second_factor
+
+    @property
     def second_factor_required(self) -> bool:
         """Everybody must have a second factor."""
         return self.user_settings.sign_in.second_factor.required
