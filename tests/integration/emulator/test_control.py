@@ -61,10 +61,14 @@ async def test_what_is_not_there_is_said(api: Api) -> None:
         assert path in reply.content["error"]
 
 
+async def environment(api: Api) -> dict[str, Any]:
+    return dict((await api.call("GET", "/v1/environment", headers={})).content)
+
+
 async def test_the_environment_shows_the_settings(api: Api, emulator: Emulator) -> None:
     async def shown() -> tuple[dict[str, Any], dict[str, Any]]:
-        reply = await api.call("GET", "/v1/environment", headers={})
-        return reply.content["user_settings"]["attributes"], reply.content["auth_config"]
+        content = await environment(api)
+        return content["user_settings"]["attributes"], content["auth_config"]
 
     attributes, config = await shown()
     assert attributes["authenticator_app"]["enabled"]
@@ -83,6 +87,25 @@ async def test_the_environment_shows_the_settings(api: Api, emulator: Emulator) 
     assert not attributes["last_name"]["required"]
     assert config["second_factors"] == []
     assert config["password"] == "off"
+
+
+async def test_the_environment_tells_whether_a_message_is_a_second_factor(
+    api: Api, emulator: Emulator
+) -> None:
+    for enabled in (False, True):
+        emulator.settings(phone_number=enabled)
+        content = await environment(api)
+        assert ("phone_code" in content["auth_config"]["second_factors"]) is enabled
+        number = content["user_settings"]["attributes"]["phone_number"]
+        assert (number["enabled"], number["used_for_second_factor"]) == (enabled, enabled)
+        assert not number["used_for_first_factor"]
+    assert (number["second_factors"], number["verifications"]) == (["phone_code"], ["phone_code"])
+
+
+async def test_the_environment_tells_when_users_are_locked(api: Api, emulator: Emulator) -> None:
+    emulator.settings(lockout_attempts=7, lockout_seconds=1800)
+    told = (await environment(api))["user_settings"]["attack_protection"]["user_lockout"]
+    assert told == {"enabled": True, "max_attempts": 7, "duration_in_minutes": 30}
 
 
 async def test_statistics_count_by_operation_and_status(api: Api, emulator: Emulator) -> None:

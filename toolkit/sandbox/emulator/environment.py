@@ -70,6 +70,7 @@ async def get_environment(instance: Instance, call: Call) -> Answer:
 def _auth_config(instance: Instance, settings: Settings) -> dict[str, object]:
     second_factors = [
         *(["totp"] if settings.authenticator_app else []),
+        *(["phone_code"] if settings.phone_number else []),
         *(["backup_code"] if settings.backup_code else []),
     ]
     return {
@@ -137,7 +138,10 @@ def _user_settings(settings: Settings) -> dict[str, object]:
                 at_sign_up=True,
             ),
             "phone_number": _attribute(
-                enabled=settings.phone_number, required="phone_number" in settings.required
+                enabled=settings.phone_number,
+                required="phone_number" in settings.required,
+                second=["phone_code"],
+                verifications=["phone_code"],
             ),
             "username": _attribute(enabled=settings.username, required="username" in settings.required),
             "web3_wallet": _attribute(enabled=False),
