@@ -1,16 +1,20 @@
 """The Frontend API as it is on the wire: forms in, client tokens in and out, and every refusal by its code."""
 
 import asyncio
+import json
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import aiohttp
+import jwt
 import pyotp
 import pytest
 from argon2 import PasswordHasher
+from jwt.types import Options
 
 from tests.emulator import Emulator
 from tests.integration.emulator.conftest import SECRET, Api, Reply
@@ -118,6 +122,24 @@ async def test_a_proxy_has_to_have_the_key(device: Device) -> None:
     assert await device.refused("GET", "/v1/client") == (401, "proxy_request_invalid_secret_key")
     device.headers = {**device.headers, "Clerk-Secret-Key": device.emulator.secret_key}
     assert await device.done("GET", "/v1/client") is None
+
+
+async def test_the_method_may_be_in_the_query_and_a_slash_at_the_end(api: Api, device: Device) -> None:
+    """As clerk-js sends it."""
+    await api.created()
+    await device.sign_in()
+    assert (await device.done("POST", "/v1/me?_method=PATCH", first_name="Ada"))["first_name"] == "Ada"
+    numbers = "/v1/me/phone_numbers/"
+    number = await device.done("POST", numbers, phone_number=NUMBER)
+    assert [listed["id"] for listed in (await device.call("GET", numbers)).content] == [number["id"]]
+    path = f"/v1/me/phone_numbers/{number['id']}"
+    device.emulator.add_fault({"match": {"method": "DELETE", "path": path}, "status": 500})
+    assert (await device.call("POST", f"{path}/?_method=DELETE")).status == 500
+    assert (await device.done("POST", f"{path}/?_method=DELETE"))["deleted"]
+    latest = json.loads(device.emulator.traffic().splitlines()[-1])
+    assert (latest["method"], latest["path"]) == ("DELETE", path)
+    operation = "DELETE /v1/me/phone_numbers/{phone_number_id}"
+    assert device.emulator.stats()["requests"][operation] == {"200": 1, "500": 1}
 
 
 async def test_an_address_that_no_proxy_tells_is_nobodys(api: Api, device: Device) -> None:
@@ -403,6 +425,29 @@ async def test_an_expired_session_is_so_everywhere_and_hinders_nobody(api: Api, 
     assert (await device.sign_in())["status"] == "complete"
 
 
+async def test_a_sessions_token_says_what_clerks_do(api: Api, device: Device) -> None:
+    """https://clerk.com/docs/guides/sessions/session-tokens, version 2."""
+    user = await api.created()
+    await device.sign_in()
+    await device.advance(180)
+    path = f"/v1/client/sessions/{device.session_id}/tokens"
+    first, second = [(await device.call("POST", path)).content["jwt"] for _ in range(2)]
+    (key,) = (await api.call("GET", "/v1/jwks")).content["keys"]
+    ahead: Options = {"verify_iat": False, "verify_nbf": False}  # jwt's clock is not the instance's
+    claims = jwt.decode(first, jwt.PyJWK(key), algorithms=["RS256"], options=ahead)
+    assert claims["exp"] - claims["iat"] == 60
+    assert claims["nbf"] <= claims["iat"]
+    assert claims["jti"] != jwt.decode(second, options={"verify_signature": False})["jti"]
+    assert {name: claims[name] for name in ("iss", "sub", "sid", "sts", "fva", "v")} == {
+        "iss": device.emulator.url,
+        "sub": user["id"],
+        "sid": device.session_id,
+        "sts": "active",
+        "fva": [3, -1],
+        "v": 2,
+    }
+
+
 async def test_nobody_is_signed_in(device: Device) -> None:
     assert await device.refused("GET", "/v1/me") == (401, "authentication_invalid")
     await device.done("PUT", "/v1/client")
@@ -586,6 +631,38 @@ async def test_a_number_is_one_users_and_the_backend_api_can_disable_it(
     assert (shown["two_factor_enabled"], shown["backup_code_enabled"]) == (False, False)
     await api.call("DELETE", f"/v1/users/{user['id']}")
     await other.done("POST", "/v1/me/phone_numbers", phone_number=NUMBER)
+
+
+async def test_what_users_change_of_themselves_is_kept_or_refused(api: Api, device: Device) -> None:
+    await api.created()
+    await device.sign_in()
+    for name in ("username", "primary_phone_number_id"):
+        assert await device.refused("PATCH", "/v1/me", first_name="Ada", **{name: "ada"}) == (
+            422,
+            "form_param_unknown",
+        )
+    assert await device.refused("PATCH", "/v1/me", primary_email_address_id="") == (
+        422,
+        "form_param_value_invalid",
+    )
+    assert (await device.done("GET", "/v1/me"))["first_name"] is None
+    device.emulator.settings(username=True)
+    changed = await device.done("PATCH", "/v1/me", first_name="Ada", last_name="Lovelace", username="ada")
+    assert (changed["first_name"], changed["last_name"], changed["username"]) == ("Ada", "Lovelace", "ada")
+    assert (await device.done("PATCH", "/v1/me", username=""))["username"] is None
+    assert await device.done("GET", "/v1/me") == {**changed, "username": None, "updated_at": ANY}
+
+
+async def test_users_keep_what_applications_call_unsafe(api: Api, device: Device) -> None:
+    await api.created(unsafe_metadata={"theme": "dark", "seen": {"tour": True, "news": True}})
+    await device.sign_in()
+    patch = json.dumps({"theme": None, "seen": {"news": False}})
+    changed = await device.done("PATCH", "/v1/me/metadata", unsafe_metadata=patch)
+    assert changed["unsafe_metadata"] == {"seen": {"tour": True, "news": False}}
+    for content in ("[]", "{", ""):
+        status, _ = await device.refused("PATCH", "/v1/me/metadata", unsafe_metadata=content)
+        assert status == 422
+    assert (await device.done("GET", "/v1/me"))["unsafe_metadata"] == changed["unsafe_metadata"]
 
 
 async def test_addresses_are_proven_before_they_become_primary(api: Api, device: Device) -> None:

@@ -117,6 +117,22 @@ async def test_something_that_is_not_there(api: Api, method: str, path: str, bod
     assert (await api.call(method, path, body)).refusal == (404, "resource_not_found", None)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/me/no_such_thing"),
+        ("GET", "/v1/client/no_such_thing/"),
+        ("PUT", "/v1/me"),
+        ("POST", "/v1/me?_method=DELETE"),
+        ("GET", "/v1/users/"),
+        ("POST", "/v1/no_such_thing"),
+    ],
+)
+async def test_a_path_that_nobody_serves_is_so_without_a_key(api: Api, method: str, path: str) -> None:
+    reply = await api.call(method, path, headers={})
+    assert reply.refusal == (404, "resource_not_found", None)
+
+
 async def test_a_second_factor_that_is_not_there(api: Api) -> None:
     user = await api.created()
     for factor in ("totp", "backup_code"):

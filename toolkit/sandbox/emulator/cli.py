@@ -82,15 +82,15 @@ def emulator(
     port = listening.getsockname()[1]
     kind = "live" if secret_key.startswith("sk_live_") else "test"
     publishable_key = publishable_key or f"pk_{kind}_" + base64.b64encode(f"{host}:{port}$".encode()).decode()
+    url = f"http://{host}:{port}"
     settings = Settings.model_validate({"rate_limit": rate_limit, "latency_ms": latency})
     try:
-        instance = Instance(Store(state), settings, secret_key, publishable_key)
+        instance = Instance(Store(state), settings, secret_key, publishable_key, url)
     except (sqlite3.Error, OSError, ValidationError) as error:
         why = str(error).splitlines()[0]
         raise click.ClickException(
             f"Cannot keep the state in {state}: {why}. Choose another --state file, or end the emulator that has it."
         ) from error
-    url = f"http://{host}:{port}"
     if secret_key == SECRET_KEY:  # known to everybody; one that was given is a secret
         click.echo(f"export CLERK_SECRET_KEY={secret_key}")
     for name, value in (

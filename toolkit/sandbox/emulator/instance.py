@@ -34,8 +34,12 @@ class Call:
 class Instance:
     """An emulated Clerk instance."""
 
-    def __init__(self, store: Store, initial: Settings, secret_key: str, publishable_key: str) -> None:
+    def __init__(
+        self, store: Store, initial: Settings, secret_key: str, publishable_key: str, url: str
+    ) -> None:
         self.store = store
+        self.url = url
+        """Where both APIs are; its tokens name it as their issuer."""
         self.secret_key = secret_key
         self.publishable_key = publishable_key
         self._initial = initial

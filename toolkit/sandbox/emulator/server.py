@@ -4,7 +4,8 @@ import asyncio
 import math
 import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qsl
 
 import orjson
@@ -19,9 +20,10 @@ from toolkit.sandbox.emulator.faults import Fault
 from toolkit.sandbox.emulator.frontend.routes import FRONTEND
 from toolkit.sandbox.emulator.instance import Answer, Call, Instance
 from toolkit.sandbox.emulator.settings import REQUESTS
-from toolkit.sandbox.emulator.traffic import Exchange
+from toolkit.sandbox.emulator.traffic import Exchange, is_frontend
 
 Handler = Callable[[Instance, Call], Awaitable[Answer]]
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Check = Callable[[Instance, web.Request], None]
 
 BODY_BYTES = 1 << 20
@@ -40,22 +42,42 @@ def application(instance: Instance) -> web.Application:
     app.add_routes(control.routes())
     for (method, path), handler in BACKEND.items():
         app.router.add_route(method, path, _serve(handler, f"{method} {path}", _check_backend))
-    app.router.add_route(
-        "GET", "/v1/environment", _serve(get_environment, "GET /v1/environment", lambda *_: None)
-    )
-    for (method, path), handler in FRONTEND.items():
-        app.router.add_route(method, path, _serve(handler, f"{method} {path}", lambda *_: None))
-    app.router.add_route("*", "/{path:.*}", _serve(_no_such_path, "unknown", _check_backend))
+    unknown = _serve(_no_such_path, "unknown", _check_nothing)
+    frontend: dict[str, dict[str, Serve]] = defaultdict(dict)
+    for (method, path), handler in {("GET", "/v1/environment"): get_environment, **FRONTEND}.items():
+        frontend[path][method] = _serve(handler, f"{method} {path}", _check_nothing)
+    for path, methods in frontend.items():
+        for as_sent in (
+            path,
+            f"{path}/",
+        ):  # clerk-js adds one where it makes something: POST /v1/me/phone_numbers/
+            app.router.add_route("*", as_sent, _serve_meant(methods, unknown))
+    app.router.add_route("*", "/{path:.*}", unknown)
     return app
+
+
+def _serve_meant(methods: Mapping[str, Serve], unknown: Serve) -> Serve:
+    """Serve a path of the Frontend API by the method that is meant."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return await methods.get(_meant(request)[0], unknown)(request)
+
+    return serve
+
+
+def _meant(request: web.Request) -> tuple[str, str]:
+    """Method and path that are meant: clerk-js sends PATCH and DELETE as POST, the method being in the query."""
+    if not is_frontend(request.path):
+        return request.method, request.path
+    method = request.query.get("_method", "POST").upper() if request.method == "POST" else request.method
+    return method, request.path.removesuffix("/")
 
 
 async def _no_such_path(instance: Instance, call: Call) -> Answer:
     raise errors.not_found()
 
 
-def _serve(
-    handler: Handler, operation: str, check: Check
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _serve(handler: Handler, operation: str, check: Check) -> Serve:
     """The handler with all that is around it: faults, latency, limits, the record of the exchange."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
@@ -68,7 +90,7 @@ def _serve(
 
     async def answer(instance: Instance, request: web.Request) -> web.StreamResponse:
         body = await _read_body(request)
-        fault = faults.take(instance.faults, request.method, request.path) if instance.faults else None
+        fault = faults.take(instance.faults, *_meant(request)) if instance.faults else None
         if fault is not None and fault.drop == "before":
             return await _drop(instance, request, fault)
         if fault is not None and fault.body is not None:
@@ -125,8 +147,7 @@ def _respond(
     instance.requests[operation, answer.status] += 1
     instance.traffic.append(
         Exchange(
-            request.method,
-            request.path,
+            *_meant(request),
             request.query_string,
             request.content_type if body else "",
             body,
@@ -171,6 +192,10 @@ async def _drop(instance: Instance, request: web.Request, fault: Fault) -> web.S
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
+
+
+def _check_nothing(instance: Instance, request: web.Request) -> None:
+    """The Frontend API has no key, and its handlers count requests by what they do."""
 
 
 def _check_backend(instance: Instance, request: web.Request) -> None:

@@ -11,7 +11,6 @@ import orjson
 
 _FRONTEND = re.compile(r"/v1/(?:environment|client|me|dev_browser)(?:/.*)?")
 
-
 _SENT = frozenset(
     {
         *("password", "password_digest", "current_password", "new_password"),
@@ -21,6 +20,11 @@ _SENT = frozenset(
 _ANSWERED = frozenset({"token", "jwt", "secret", "uri", "codes", "backup_codes"})
 """Fields that hold secrets, in requests (_SENT) and in answers (_ANSWERED)."""
 _REDACTED = "[redacted]"
+
+
+def is_frontend(path: str) -> bool:
+    """Whether a path is the Frontend API's; all others are the Backend API's."""
+    return _FRONTEND.fullmatch(path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Exchange:
         """The exchange as one line of JSON."""
         form = self.content_type.startswith("application/x-www-form-urlencoded")
         line = {
-            "api": "fapi" if _FRONTEND.fullmatch(self.path) else "bapi",
+            "api": "fapi" if is_frontend(self.path) else "bapi",
             "method": self.method,
             "path": self.path,
             "query": dict(parse_qsl(self.query, keep_blank_values=True)),

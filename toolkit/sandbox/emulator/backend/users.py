@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from toolkit.sandbox.emulator import errors, passwords
+from toolkit.sandbox.emulator import errors, metadata, passwords
 from toolkit.sandbox.emulator.backend.queries import read_filters, read_page
 from toolkit.sandbox.emulator.instance import Answer, Call, Instance
 from toolkit.sandbox.emulator.parameters import Body, check_email
@@ -110,7 +110,7 @@ async def update_metadata(instance: Instance, call: Call) -> Answer:
     user = find_user(instance, call)
     for name in _METADATA:
         if name in body:
-            setattr(user, name, _merge(getattr(user, name), body.mapping(name)))
+            setattr(user, name, metadata.merge(getattr(user, name), body.mapping(name)))
     return _save(instance, user)
 
 
@@ -360,16 +360,3 @@ def _lacking(settings: Settings, user: User, body: Body) -> list[str]:
     if settings.password and user.password_digest is None and not body.flag("skip_password_requirement"):
         lacking.append("password")
     return lacking
-
-
-def _merge(old: dict[str, object], new: dict[str, object]) -> dict[str, object]:
-    merged = dict(old)
-    for key, value in new.items():
-        before = merged.get(key)
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict):
-            merged[key] = _merge(before if isinstance(before, dict) else {}, value)
-        else:
-            merged[key] = value
-    return merged

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from toolkit.sandbox.emulator import errors, sessions
+import orjson
+
+from toolkit.sandbox.emulator import errors, metadata, sessions
 from toolkit.sandbox.emulator.frontend import proofs
 from toolkit.sandbox.emulator.frontend.resources import show_frontend_user, show_session, show_session_base
 from toolkit.sandbox.emulator.frontend.visit import Record, Visit, spend
@@ -11,6 +13,8 @@ from toolkit.sandbox.emulator.store import User, now_ms
 FRESH_MS = 10 * 60 * 1000
 """How long after proving a factor its user may change passwords and factors without proving it again
 (https://clerk.com/docs/guides/secure/reverification)."""
+_NAMES = ("first_name", "last_name")
+_PRIMARY = "primary_email_address_id"
 
 
 async def get_me(visit: Visit) -> object:
@@ -20,18 +24,21 @@ async def get_me(visit: Visit) -> object:
 
 async def update_me(visit: Visit) -> object:
     """PATCH /v1/me."""
-    primary = visit.form.get("primary_email_address_id")
-    user, _ = fresh(visit) if primary else signed_in(visit)
-    for name in ("first_name", "last_name"):
+    _refuse_unknown(visit, *_NAMES, _PRIMARY, *(["username"] if visit.instance.settings.username else []))
+    user, _ = fresh(visit) if _PRIMARY in visit.form else signed_in(visit)
+    for name in (*_NAMES, "username"):
         if name in visit.form:
             setattr(user, name, visit.form[name] or None)
-    if primary:
-        email = next((email for email in user.emails if email.id == primary), None)
-        if email is None:
-            raise errors.value_invalid("primary_email_address_id", primary)
-        if email.status != "verified":
-            raise errors.verification_needed()
-        user.primary_email_address_id = email.id
+    if _PRIMARY in visit.form:
+        _make_primary(user, visit.form[_PRIMARY])
+    return show_frontend_user(visit, save(visit, user))
+
+
+async def update_metadata(visit: Visit) -> object:
+    """PATCH /v1/me/metadata: of what applications keep, users may change what is called unsafe."""
+    _refuse_unknown(visit, "unsafe_metadata")
+    user, _ = signed_in(visit)
+    user.unsafe_metadata = metadata.merge(user.unsafe_metadata, _read_object(visit, "unsafe_metadata"))
     return show_frontend_user(visit, save(visit, user))
 
 
@@ -118,6 +125,31 @@ def save(visit: Visit, user: User) -> User:
     if taken:
         raise errors.exists(taken)
     return user
+
+
+def _refuse_unknown(visit: Visit, *known: str) -> None:
+    for name in visit.form:
+        if name not in known:
+            raise errors.unknown(name)
+
+
+def _read_object(visit: Visit, name: str) -> dict[str, object]:
+    try:
+        value = orjson.loads(visit.text(name))
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise errors.wrong_type(name, "object")
+    return value
+
+
+def _make_primary(user: User, email_id: str) -> None:
+    email = next((email for email in user.emails if email.id == email_id), None)
+    if email is None:
+        raise errors.value_invalid(_PRIMARY, email_id)
+    if email.status != "verified":
+        raise errors.verification_needed()
+    user.primary_email_address_id = email.id
 
 
 def _living_sessions(visit: Visit) -> list[Record]:

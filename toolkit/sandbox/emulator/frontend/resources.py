@@ -1,5 +1,7 @@
 """How clients, sign-ins and sessions look in answers."""
 
+import secrets
+
 from toolkit.sandbox.emulator import errors
 from toolkit.sandbox.emulator.frontend.visit import Record, Visit
 from toolkit.sandbox.emulator.resources import show_user
@@ -37,11 +39,6 @@ def show_session(visit: Visit, session: Record) -> Record:
     user = visit.instance.store.get(str(session["user_id"]))
     if user is None:
         raise errors.signed_out()
-    verified = session.get("verified_at")
-    moments: list[int | None] = (
-        verified if isinstance(verified, list) else [int(str(session["created_at"])), None]
-    )
-    now = now_ms()
     return {
         **show_session_base(visit, session),
         "last_active_organization_id": None,
@@ -55,7 +52,7 @@ def show_session(visit: Visit, session: Record) -> Record:
             else str(user.username or user.id),
             "user_id": user.id,
         },
-        "factor_verification_age": [-1 if moment is None else (now - moment) // 60_000 for moment in moments],
+        "factor_verification_age": factor_verification_age(session),
         "created_at": session["created_at"],
         "updated_at": session["updated_at"],
     }
@@ -87,11 +84,34 @@ def show_frontend_user(visit: Visit, user: User) -> Record:
     return shown
 
 
+def factor_verification_age(session: Record) -> list[int]:
+    """Minutes since the first and the second factor were proven; -1 for one that never was."""
+    verified = session.get("verified_at")
+    moments: list[int | None] = (
+        verified if isinstance(verified, list) else [int(str(session["created_at"])), None]
+    )
+    return [-1 if moment is None else (now_ms() - moment) // 60_000 for moment in moments]
+
+
 def session_token(visit: Visit, session: Record) -> str:
-    """A token that lives for a minute."""
+    """A token that lives for a minute, of version 2 (https://clerk.com/docs/guides/sessions/session-tokens).
+
+    Without `azp`, which is a browser's origin, and without the claims of organizations and plans.
+    """
     now = now_ms() // 1000
     return visit.instance.signing_key.sign(
-        {"sub": session["user_id"], "sid": session["id"], "iat": now, "nbf": now, "exp": now + _TOKEN_SECONDS}
+        {
+            "iss": visit.instance.url,
+            "sub": session["user_id"],
+            "sid": session["id"],
+            "sts": status_of(session),
+            "fva": factor_verification_age(session),
+            "v": 2,
+            "jti": secrets.token_hex(10),
+            "iat": now,
+            "nbf": now,
+            "exp": now + _TOKEN_SECONDS,
+        }
     )
 
 

@@ -38,6 +38,7 @@ _WRAPPED: Mapping[tuple[str, str], Work] = {
     ("POST", f"{_SESSION}/verify/attempt_second_factor"): verifications.attempt_second_factor,
     ("GET", "/v1/me"): me.get_me,
     ("PATCH", "/v1/me"): me.update_me,
+    ("PATCH", "/v1/me/metadata"): me.update_metadata,
     ("POST", "/v1/me/sessions/{session_id}/revoke"): me.revoke_session,
     ("POST", "/v1/me/change_password"): me.change_password,
     ("POST", "/v1/me/remove_password"): me.remove_password,
