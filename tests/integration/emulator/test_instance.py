@@ -69,16 +69,6 @@ async def test_one_address_replaces_all(api: Api, status: str) -> None:
     await api.created()  # the old address is free again
 
 
-async def test_a_list_of_sessions_is_a_list(api: Api) -> None:
-    user = await api.created()
-    await api.call("POST", "/v1/sessions", {"user_id": user["id"]})
-    for paginated in ("true", "false"):
-        reply = await api.call(
-            "GET", "/v1/sessions", query=[("user_id", user["id"]), ("paginated", paginated)]
-        )
-        assert [session["user_id"] for session in reply.content] == [user["id"]]
-
-
 async def test_the_traffic_holds_no_secret(api: Api, emulator: Emulator) -> None:
     """Invariant 8."""
     user = await api.created(totp_secret=SECRET, backup_codes=["a-spare-code"])

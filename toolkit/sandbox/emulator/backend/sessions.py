@@ -19,7 +19,7 @@ async def create_session(instance: Instance, call: Call) -> Answer:
 
 
 async def list_sessions(instance: Instance, call: Call) -> Answer:
-    """GET /v1/sessions."""
+    """GET /v1/sessions; with `paginated=true` in the form that Clerk's Node SDK reads and its description lacks."""
     given = dict(call.query)
     status = given.get("status")
     if status is not None and status not in _STATUSES:
@@ -35,7 +35,10 @@ async def list_sessions(instance: Instance, call: Call) -> Answer:
         and given.get("client_id") in (None, session["client_id"])
     ]
     page = found if given.get("paginated") == "false" else found[offset : offset + limit]
-    return Answer([_shown(session) for session in page])
+    shown = [_shown(session) for session in page]
+    if given.get("paginated") == "true":
+        return Answer({"data": shown, "total_count": len(found)})
+    return Answer(shown)
 
 
 async def get_session(instance: Instance, call: Call) -> Answer:
