@@ -47,10 +47,8 @@ def application(instance: Instance) -> web.Application:
     for (method, path), handler in {("GET", "/v1/environment"): get_environment, **FRONTEND}.items():
         frontend[path][method] = _serve(handler, f"{method} {path}", _check_nothing)
     for path, methods in frontend.items():
-        for as_sent in (
-            path,
-            f"{path}/",
-        ):  # clerk-js adds one where it makes something: POST /v1/me/phone_numbers/
+        # clerk-js puts a slash at the end where it makes something: POST /v1/me/phone_numbers/
+        for as_sent in (path, f"{path}/"):
             app.router.add_route("*", as_sent, _serve_meant(methods, unknown))
     app.router.add_route("*", "/{path:.*}", unknown)
     return app
