@@ -163,3 +163,14 @@ async def test_sessions_are_listed_by_user_client_and_status(api: Api) -> None:
     assert await found(("client_id", sessions[3]["client_id"])) == {3}
     assert len(await found(("user_id", ids[1]), ("limit", "1"))) == 1
     assert await found(("user_id", "user_none")) == set()
+
+
+async def test_the_newest_session_comes_first(api: Api, emulator: Emulator) -> None:
+    user = await api.created()
+    made = []
+    for _ in range(4):
+        made.append((await api.call("POST", "/v1/sessions", {"user_id": user["id"]})).content["id"])
+        emulator.advance(1)
+    of_user = ("user_id", user["id"])
+    listed = (await api.call("GET", "/v1/sessions", query=[of_user, ("limit", "3")])).content
+    assert [session["id"] for session in listed] == made[:0:-1]

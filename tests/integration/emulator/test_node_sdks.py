@@ -102,7 +102,10 @@ class Sdk:
 
     def end(self) -> None:
         """End the process."""
-        self._process.communicate(timeout=60)
+        try:
+            self._process.communicate(timeout=60)
+        finally:
+            self._process.kill()
 
 
 @pytest.fixture(scope="module")

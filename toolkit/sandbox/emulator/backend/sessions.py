@@ -19,7 +19,10 @@ async def create_session(instance: Instance, call: Call) -> Answer:
 
 
 async def list_sessions(instance: Instance, call: Call) -> Answer:
-    """GET /v1/sessions; with `paginated=true` in the form that Clerk's Node SDK reads and its description lacks."""
+    """GET /v1/sessions, the newest first.
+
+    With `paginated=true` in the form that Clerk's Node SDK reads, which its description lacks.
+    """
     given = dict(call.query)
     status = given.get("status")
     if status is not None and status not in _STATUSES:
@@ -34,6 +37,7 @@ async def list_sessions(instance: Instance, call: Call) -> Answer:
         if status in (None, sessions.status_of(session))
         and given.get("client_id") in (None, session["client_id"])
     ]
+    found.sort(key=lambda session: int(str(session["created_at"])), reverse=True)
     page = found if given.get("paginated") == "false" else found[offset : offset + limit]
     shown = [_shown(session) for session in page]
     if given.get("paginated") == "true":
