@@ -76,7 +76,10 @@ class Carrier:
         return made.id
 
     async def renew(self, clerk_id: str, user: SourceUser, create: Create) -> str:
-        """Make a Clerk user that is not linked yet say what the row says now; the Clerk user id."""
+        """Make a Clerk user that is not linked yet say what the row says now; the Clerk user id.
+
+        Nobody may have signed in there meanwhile.
+        """
         updated = await self._clerk.update_user(
             clerk_id,
             first_name=user.first_name or "",  # Clerk removes a name that is empty
@@ -86,6 +89,10 @@ class Carrier:
             totp_secret=create.totp_secret,
             backup_codes=create.backup_codes or None,
         )
+        if updated.last_sign_in_at is not None:
+            # By a password that was changed since, or without the second factor that the row has by now, and with a
+            # session that would outlive the link (invariants 2 and 4).
+            raise NotCarried(REASONS["clerk_user_in_use"])
         if user.password_digest is None and updated.password_enabled:
             await self._clerk.remove_password(clerk_id)  # the row's was cleared since (invariant 4)
         await self._settle(updated, user, create)

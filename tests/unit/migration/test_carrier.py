@@ -122,6 +122,19 @@ async def test_what_the_row_has_not_any_more_is_taken_away(
     assert [r.path for r in recorder.requests if r.method == "DELETE"] == removed
 
 
+async def test_a_user_who_was_signed_in_to_before_the_row_changed_is_not_linked(
+    carrier: Carrier, recorder: Recorder
+) -> None:
+    """Invariants 2 and 4: that session came by an older password, or without the second factor, and would live on."""
+    recorder.body = user_json(**TOTP, last_sign_in_at=1700000000000)
+    with pytest.raises(NotCarried) as raised:
+        await carrier.renew("user_1", ORDINARY, WITHOUT_CODES)
+    assert raised.value.reason.code == "clerk_user_in_use"
+    assert [request.method for request in recorder.requests] == ["PATCH"], (
+        "it is not removed: it may be newer"
+    )
+
+
 async def test_withdrawing_a_user_that_is_gone_already_is_done(carrier: Carrier, recorder: Recorder) -> None:
     """Invariant 7: an earlier attempt may have got through although its answer was lost."""
     recorder.status, recorder.body = 404, error_json("resource_not_found")
