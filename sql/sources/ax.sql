@@ -7,7 +7,8 @@
 -- `clerk_id IS NULL` are what it is asked.
 --
 -- One column more is optional, as AX has nothing for it: backup_codes text[], the codes that are not used up and stand in
--- for the second factor, each plain or as bcrypt makes it; NULL or empty without.
+-- for the second factor, each plain or as bcrypt makes it; NULL or empty without. With it the write-back must compare
+-- :backup_codes, or a code that is used up while its user is imported works in Clerk once more.
 
 CREATE VIEW clerk_migration.source AS
 SELECT
