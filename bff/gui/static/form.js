@@ -5,40 +5,56 @@ import { say, wait } from "./ui.js";
 
 const AUTOMATIC_RETRIES = 3;
 
+// What is wrong with a value that was typed, by the field's name.
+const CHECKS = {
+  email: (value) => (/^\S+@\S+$/.test(value) ? "" : "This is not an email address."),
+  number: (value) =>
+    /^\+[1-9]\d{6,14}$/.test(phoneNumber(value))
+      ? ""
+      : "Please type the whole number with your country's code, as in +49 151 12345678.",
+};
+
 /**
- * Send a form by a call instead of the browser's own way. `send(values)` makes the call and `done(content, status)` goes
- * on after a success. `refused(answer)` may deal with a refusal itself: if it returns true, the form says nothing.
- * `messages` has what to say of a required field that was left empty, by its name.
+ * Send a form by a call instead of the browser's own way. `send(values)` makes the call, or ends as null when the person
+ * turned back; `done(content, status)` goes on after a success. `refused(answer)` may deal with a refusal itself: if it
+ * returns true, the form says nothing. `messages` has what to say of a required field that was left empty, by its name.
+ *
+ * A form that stays on its page is made ready for the next time by `form.reset()`.
  */
 export function bind(form, { send, done, refused = () => false, messages = {} }) {
   const button = form.querySelector("button[type=submit]");
   const problem = form.querySelector(".form-error");
-  const panel = document.querySelector(".unavailable");
+  const panel = form.parentElement.querySelector(".unavailable");
+  const reveals = [...form.querySelectorAll(".reveal")];
+  const fields = [...form.querySelectorAll(".field input")];
   let busy = false;
   let retries = 0;
+  let outage = null;
 
   const show = (name, text) => {
     const input = form.elements[name];
     input.setAttribute("aria-invalid", "true");
-    document.getElementById(`${name}-error`).textContent = text;
+    input.closest(".field").querySelector(".error").textContent = text;
   };
 
   const clear = () => {
     problem.textContent = "";
-    for (const input of form.querySelectorAll("input")) {
+    for (const input of fields) {
       input.removeAttribute("aria-invalid");
-      document.getElementById(`${input.name}-error`).textContent = "";
+      input.closest(".field").querySelector(".error").textContent = "";
     }
   };
 
   const focusFirstError = () => form.querySelector("[aria-invalid=true]")?.focus();
 
   const missing = () => {
-    for (const input of form.querySelectorAll("input[required]")) {
-      if (!input.value.trim()) show(input.name, messages[input.name] ?? "Please fill this in.");
+    for (const input of fields) {
+      const value = input.value.trim();
+      const flaw = value
+        ? CHECKS[input.name]?.(value)
+        : input.required && (messages[input.name] ?? "Please fill this in.");
+      if (flaw) show(input.name, flaw);
     }
-    const email = form.elements.email;
-    if (email?.value.trim() && !/^\S+@\S+$/.test(email.value.trim())) show("email", "This is not an email address.");
     return form.querySelector("[aria-invalid=true]") !== null;
   };
 
@@ -58,7 +74,7 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
         answer.status === 429
           ? `Too many attempts. Please wait ${wait(answer.retryAfter)}, then try again.`
           : (answer.content?.detail ?? "That did not work. Please try again.");
-      (form.elements.password ?? form.elements.code).select();
+      (form.elements.password ?? form.elements.code)?.select();
     }
     say("");
     focusFirstError();
@@ -74,13 +90,18 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
     setBusy(true);
     const values = Object.fromEntries(new FormData(form));
     const answer = await send(values);
+    if (answer === null) {
+      setBusy(false);
+      say("");
+      return;
+    }
     if (answer.status >= 200 && answer.status < 300) {
       await done(answer.content, answer.status); // the page is about to be left, and stays busy until then
       return;
     }
     setBusy(false);
     if (isOut(answer)) {
-      unavailable(panel, answer, retries++ < AUTOMATIC_RETRIES, () => {
+      outage = unavailable(panel, answer, retries++ < AUTOMATIC_RETRIES, () => {
         form.hidden = false;
         submit();
       });
@@ -95,14 +116,16 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
     event.preventDefault();
     submit();
   });
-  for (const reveal of form.querySelectorAll(".reveal")) {
-    const input = document.getElementById(reveal.getAttribute("aria-controls"));
-    reveal.addEventListener("click", () => {
-      const shown = input.type === "password";
-      input.type = shown ? "text" : "password";
-      reveal.textContent = shown ? "Hide" : "Show";
-      reveal.setAttribute("aria-label", shown ? "Hide the password" : "Show the password");
-    });
+  form.addEventListener("reset", () => {
+    clear();
+    setBusy(false);
+    outage?.end();
+    form.hidden = false;
+    retries = 0;
+    for (const reveal of reveals) showPassword(reveal, false);
+  });
+  for (const reveal of reveals) {
+    reveal.addEventListener("click", () => showPassword(reveal, reveal.textContent === "Show"));
   }
   button.disabled = false; // the page comes with it disabled, or the browser would send the form itself
   window.addEventListener("pageshow", () => setBusy(false)); // the browser's Back shows the page as it was left, busy
@@ -110,7 +133,21 @@ export function bind(form, { send, done, refused = () => false, messages = {} })
   return { clear };
 }
 
-/** Say that a service is out, and call `again` when the button is pressed, or if `automatic` when the time has come. */
+/** A phone number as the API takes it, however it was typed. */
+export function phoneNumber(typed) {
+  return typed.replaceAll(/[\s()./-]/g, "").replace(/^00/, "+");
+}
+
+function showPassword(reveal, shown) {
+  document.getElementById(reveal.getAttribute("aria-controls")).type = shown ? "text" : "password";
+  reveal.textContent = shown ? "Hide" : "Show";
+  reveal.setAttribute("aria-label", shown ? "Hide the password" : "Show the password");
+}
+
+/**
+ * Say that a service is out, and call `again` when the button is pressed, or if `automatic` when the time has come.
+ * `end()` of what it returns gives that up.
+ */
 export function unavailable(panel, answer, automatic, again) {
   const text = panel.querySelector(".retrying");
   const [what] = panel.getElementsByTagName("p");
@@ -119,9 +156,12 @@ export function unavailable(panel, answer, automatic, again) {
   const button = panel.querySelector(".retry");
   let left = Math.min(Math.max(answer.retryAfter, 3), 60);
   let timer;
-  const go = () => {
+  const end = () => {
     clearInterval(timer);
     panel.hidden = true;
+  };
+  const go = () => {
+    end();
     again();
   };
   const tick = () => {
@@ -135,4 +175,5 @@ export function unavailable(panel, answer, automatic, again) {
   say(what.textContent);
   tick();
   if (automatic) timer = setInterval(tick, 1000);
+  return { end };
 }

@@ -2,9 +2,14 @@
 
 import { call } from "./api.js";
 
-/** Have a screen reader say it. */
+/** What is said of a password that must be replaced. */
+export const NEW_PASSWORD =
+  "Your password was right, but it is not safe to use any more. Please ask for a new one first.";
+
+/** Have a screen reader say it: in the topmost dialog if one is open, as what lies under it is not heard. */
 export function say(text) {
-  document.getElementById("status").textContent = text;
+  const spoken = [...document.querySelectorAll("dialog[open] [role=status]")].at(-1);
+  (spoken ?? document.getElementById("status")).textContent = text;
 }
 
 /** Seconds in words. */
@@ -53,10 +58,7 @@ export function goOn(content) {
     location.assign("/signup/verify");
   } else if (content.status === "needs_new_password") {
     kept.forget("challenge");
-    kept.put(
-      "notice",
-      "Your password was right, but it is not safe to use any more. Please ask for a new one before you log in.",
-    );
+    kept.put("notice", NEW_PASSWORD);
     location.replace("/login");
   } else {
     kept.put("challenge", content.challenge);
