@@ -71,7 +71,7 @@ async def test_an_authenticator_is_set_up_used_and_removed(owner: Owner) -> None
 async def test_what_is_to_be_scanned_is_what_is_to_be_typed(owner: Owner) -> None:
     begun = (await owner.ask("POST", "/mfa/totp")).content
     assert pyotp.parse_uri(begun["uri"]).secret == begun["secret"]
-    assert begun["qr"].startswith("<svg")
+    assert begun["qr"].startswith('<svg xmlns="http://www.w3.org/2000/svg"'), "a document of its own"
 
 
 async def test_backup_codes_come_with_the_first_factor_and_work_once(owner: Owner) -> None:
