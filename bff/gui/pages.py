@@ -16,6 +16,7 @@ PAGES: Mapping[str, str] = {
     "/": "home.html",
     "/login": "login.html",
     "/login/second-factor": "second-factor.html",
+    "/security": "security.html",
     "/signup": "signup.html",
     "/signup/verify": "verify.html",
 }

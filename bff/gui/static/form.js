@@ -9,9 +9,7 @@ const AUTOMATIC_RETRIES = 3;
 const CHECKS = {
   email: (value) => (/^\S+@\S+$/.test(value) ? "" : "This is not an email address."),
   number: (value) =>
-    /^\+[1-9]\d{6,14}$/.test(phoneNumber(value))
-      ? ""
-      : "Please type the whole number with your country's code, as in +49 151 12345678.",
+    /^\+[1-9]\d{6,14}$/.test(phoneNumber(value)) ? "" : "Please type the whole number, with your country's code.",
 };
 
 /**

@@ -1,47 +1,27 @@
 import { call, isOut } from "./api.js";
+import { deviceName } from "./devices.js";
 import { unavailable } from "./form.js";
-import { kept, say } from "./ui.js";
+import { callSignedIn, leave } from "./session.js";
+import { say } from "./ui.js";
 
 const account = document.getElementById("account");
 const problem = account.querySelector(".form-error");
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-const OVER = "You are not logged in any more. Please log in again.";
-// In this order, since a browser's User-Agent names those that it is compatible with as well.
-const BROWSERS = ["Edg", "OPR", "Firefox", "Chrome", "Safari"];
-const PLATFORMS = ["iPhone", "iPad", "Android", "Windows", "Mac OS", "Linux"];
-const NAMES = { Edg: "Edge", OPR: "Opera", "Mac OS": "macOS" };
-
-/** What somebody would call their device, by its User-Agent. */
-function device(agent) {
-  if (!agent) return "A device without a name";
-  const find = (names) => names.find((name) => agent.includes(name));
-  const named = [find(BROWSERS), find(PLATFORMS)].filter(Boolean).map((name) => NAMES[name] ?? name);
-  return named.length ? named.join(" on ") : agent.split(/[\s/]/)[0];
-}
-
-function leave(notice) {
-  if (notice && localStorage.getItem("logged-in")) kept.put("notice", notice);
-  localStorage.removeItem("logged-in");
-  location.replace("/login");
-}
-
 async function end(session, item) {
-  const answer = await call("DELETE", `/auth/sessions/${session.id}`);
-  if (answer.status === 401) return leave(OVER);
+  const answer = await callSignedIn("DELETE", `/auth/sessions/${session.id}`);
   if (answer.status === 204 || answer.status === 404) {
     item.remove();
     say("The session is ended.");
     document.getElementById("sessions-title").focus();
-    return undefined;
+  } else {
+    problem.textContent = `The session could not be ended. ${answer.content.detail}`;
   }
-  problem.textContent = `The session could not be ended. ${answer.content.detail}`;
-  return undefined;
 }
 
 function show(session) {
   const item = document.getElementById("session").content.cloneNode(true).firstElementChild;
-  const name = device(session.user_agent);
+  const name = deviceName(session.user_agent);
   item.querySelector(".device").textContent = name;
   item.querySelector(".details").textContent = [
     session.address,
@@ -61,12 +41,11 @@ function show(session) {
 }
 
 async function load() {
-  const [mine, all] = await Promise.all([call("GET", "/auth/session"), call("GET", "/auth/sessions")]);
-  if (mine.status === 401) return leave(OVER);
+  const [mine, all] = await Promise.all([callSignedIn("GET", "/auth/session"), callSignedIn("GET", "/auth/sessions")]);
   if (isOut(mine) || isOut(all)) {
     account.hidden = true;
     unavailable(document.querySelector(".unavailable"), isOut(mine) ? mine : all, true, load);
-    return undefined;
+    return;
   }
   const { user, session } = mine.content;
   const name = [user.first_name, user.last_name].filter(Boolean).join(" ");
@@ -79,7 +58,6 @@ async function load() {
     .replaceChildren(...all.content.sessions.toSorted((a, b) => b.current - a.current).map(show));
   account.hidden = false;
   account.setAttribute("aria-busy", "false");
-  return undefined;
 }
 
 document.getElementById("log-out").addEventListener("click", async (event) => {
