@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import PHONE, Tab
 from tests.integration.bff.conftest import INVITE, PASSWORD, World, code_now, wrong_code
@@ -346,6 +346,21 @@ async def test_a_form_whose_script_is_not_there_yet_sends_nothing(tab: Tab, path
     await expect(tab.page.locator("button[type=submit]")).to_be_disabled()
     assert tab.page.url == tab.bff.url + path
     await expect(tab.page.locator("form")).to_have_attribute("method", "post")
+
+
+@phone
+async def test_a_code_that_is_typed_before_the_script_is_there_stays(world: World, tab: Tab) -> None:
+    await log_in(tab, await world.add(totp=True))
+    await tab.at("/login/second-factor")
+    held: asyncio.Queue[Route] = asyncio.Queue()
+    await tab.page.route("**/static/code.js", held.put)
+    reloading = asyncio.create_task(tab.page.reload())
+    script = await held.get()
+    await tab.fill(code=code_now())
+    await script.continue_()
+    await reloading
+    await tab.submit()
+    await tab.at("/")
 
 
 @phone

@@ -85,8 +85,8 @@ export function codeForm(root) {
   };
 
   const choose = (offered, wait) => {
+    if (chosen !== null) form.reset(); // but what was typed before this script was there stays
     chosen = offered;
-    form.reset();
     lead.textContent = question.lead?.(offered) ?? METHODS[offered.method].lead(offered.to);
     field.inputMode = offered.method === "backup_code" ? "text" : "numeric";
     field.autocomplete = offered.method === "backup_code" ? "off" : "one-time-code";
