@@ -54,15 +54,16 @@ export function codeForm(root) {
 
   const send = async () => {
     const asked = question;
+    const offered = chosen;
     problem.textContent = "";
     again.disabled = true;
-    const answer = await asked.send(chosen);
-    if (asked !== question) return;
+    const answer = await asked.send(offered);
+    if (asked !== question || offered !== chosen) return; // something else is asked for by now
     if (answer === null) {
       again.disabled = false;
     } else if (answer.status >= 200 && answer.status < 300) {
       countdown(again, answer.content?.resend_after ?? RESEND_SECONDS, "Send another code");
-      say(`A code was sent to ${chosen.to}.`);
+      say(`A code was sent to ${offered.to}.`);
       field.focus();
     } else if (OVER.has(answer.content?.code)) {
       asked.over();

@@ -67,6 +67,7 @@ function out(answer, again) {
 
 /** Make the call of a button of the overview. `done(content)` goes on after a success. */
 async function act(button, path, done) {
+  if (button?.ariaBusy === "true") return;
   problem.textContent = "";
   button?.setAttribute("aria-busy", "true");
   const answer = await callProven("POST", path);
@@ -232,7 +233,7 @@ function backupCodes({ totp, backup_codes: on, phones: all, offered }) {
 
 function event({ kind, at, address, user_agent: agent }) {
   const details = [moment.format(new Date(at)), deviceName(agent), address].filter(Boolean).join(", ");
-  return row({ name: EVENTS[kind] ?? kind.replaceAll("_", " "), details });
+  return row({ name: EVENTS[kind], details });
 }
 
 async function load() {
