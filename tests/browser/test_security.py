@@ -176,6 +176,7 @@ async def test_each_screen_is_held_against_axe(world: World, tab: Tab) -> None:
     await tab.check_accessibility()
     await prove(tab)
     await tab.sees("Type the code that your authenticator app shows")
+    await expect(tab.page.locator("#proof-code")).to_be_focused()
     await tab.check_accessibility()
     await type_proof(tab, await world.fresh_code(secret))
     await tab.sees("We sent a code to")
