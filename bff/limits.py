@@ -24,11 +24,23 @@ class Limits:
 
         Raises TooManyAttempts when it is one too many for any of them.
         """
-        spent = {
-            hashlib.sha256(f"{name} {key}".encode(errors="surrogatepass")).digest(): self._limits[name]
-            for name, key in counted
-            if key is not None
-        }
+        await self._spend({_hash(name, key): self._limits[name] for name, key in counted if key is not None})
+
+    async def spend_within(self, name: LimitName, key: object, attempts: int) -> None:
+        """As `spend`, with another number of attempts than the limit's. Raises TooManyAttempts."""
+        await self._spend({_hash(name, key): self._limits[name].model_copy(update={"attempts": attempts})})
+
+    async def take_back(self, name: LimitName, key: object) -> None:
+        """Let the last attempt not count."""
+        async with self._database.connection() as connection:
+            await queries.take_attempt_back(connection, key=_hash(name, key))
+
+    async def forget(self, name: LimitName, key: object) -> None:
+        """Let nothing count that was."""
+        async with self._database.connection() as connection:
+            await queries.forget_attempts(connection, key=_hash(name, key))
+
+    async def _spend(self, spent: Mapping[bytes, Limit]) -> None:
         if not spent:
             return
         async with self._database.connection() as connection:
@@ -46,3 +58,8 @@ class Limits:
         ]
         if waits:
             raise TooManyAttempts(retry_after=max(waits))
+
+
+def _hash(name: LimitName, key: object) -> bytes:
+    """What an attempt is counted under: whose it was is not to be read from it."""
+    return hashlib.sha256(f"{name} {key}".encode(errors="surrogatepass")).digest()

@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 from typing import NamedTuple
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,6 +22,11 @@ def new_token() -> str:
 def hash_token(token: str) -> bytes:
     """SHA-256, as AX stores tokens: nobody guesses a random value, so nothing slower is needed."""
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+
+
+def hash_code(user_id: UUID, code: str) -> bytes:
+    """What is remembered of a code that was used, as long as it could be used again: of one user's alone."""
+    return hash_token(f"{user_id} {code}")
 
 
 class Sealed(NamedTuple):

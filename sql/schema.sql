@@ -334,14 +334,14 @@ COMMENT ON COLUMN clerk_migration.challenges.state_cipher IS 'What the system ha
 CREATE TABLE clerk_migration.spent_codes (
     user_id uuid NOT NULL,
     code_hash bytea NOT NULL,
-    step bigint NOT NULL,
+    step bigint,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (user_id, code_hash)
 );
 
 COMMENT ON TABLE clerk_migration.spent_codes IS 'Authenticator codes that finished something, for as long as they could be used: a code works once.';
 COMMENT ON COLUMN clerk_migration.spent_codes.code_hash IS 'SHA-256 of the user''s id and the code.';
-COMMENT ON COLUMN clerk_migration.spent_codes.step IS 'The 30-second step that the code stood for: none that is older works any more, either.';
+COMMENT ON COLUMN clerk_migration.spent_codes.step IS 'The 30-second step that the code stood for, of one that legacy took: none that is older works there any more, either.';
 
 CREATE TABLE clerk_migration.devices (
     device_hash bytea NOT NULL,

@@ -5,21 +5,19 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from uuid import UUID
 
 import pyotp
 
+from bff.proof.systems import CODE_LIFETIME
 from bff.refusals import AuthenticationUnavailable
-from bff.tokens import hash_token
+from bff.tokens import hash_code
 from toolkit import totp
 from toolkit.database import Connection, queries
 from toolkit.totp import TotpUnfit
 
 STEP = 30
 """Seconds that an authenticator code stands for."""
-CODE_LIFETIME = timedelta(minutes=2)
-"""Longer than an authenticator code is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ async def spend(connection: Connection, user_id: UUID, code: str, step: int) -> 
     spent = await queries.spend_code(
         connection,
         user_id=user_id,
-        code_hash=hash_token(f"{user_id} {code}"),
+        code_hash=hash_code(user_id, code),
         step=step,
         lifetime=CODE_LIFETIME,
     )

@@ -45,8 +45,10 @@ class Passwords:
         """Take what a verification takes, for somebody who has no digest."""
         with self._waiting():
             if self._decoy is None:
-                nobodys = secrets.token_urlsafe(16)
-                self._decoy = await self._pool.hash_like(await self._typical_digest(), nobodys)
+                typical = await self._typical_digest()
+                if typical is None:  # nobody has a digest, so there is nobody to look like
+                    return
+                self._decoy = await self._pool.hash_like(typical, secrets.token_urlsafe(16))
             await self._pool.verify(self._decoy, password)
 
     async def digest(self, password: str) -> str:

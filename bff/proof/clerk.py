@@ -4,14 +4,19 @@ Whatever Clerk says or does not say, the legacy digest has no part in it (invari
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import structlog
 
 from bff.accounts import Account
 from bff.clerk_errors import RETRY_AFTER, refused
+from bff.database import Database
 from bff.limits import Limits
+from bff.proof.lockout import Lockout
 from bff.proof.systems import (
+    CODE_LIFETIME,
     Gone,
     Kind,
     Method,
@@ -22,9 +27,10 @@ from bff.proof.systems import (
     StepNeeded,
     SystemName,
 )
-from bff.refusals import AuthenticationUnavailable, CredentialsInvalid
+from bff.refusals import AuthenticationUnavailable, CodeInvalid, CredentialsInvalid, TooManyAttempts
 from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import ClerkSession
+from bff.tokens import hash_code
 from bff.visitor import Visitor
 from toolkit.clerk import (
     ClientInvalid,
@@ -38,7 +44,7 @@ from toolkit.clerk import (
     SignIn,
     SignInOver,
 )
-from toolkit.database import Connection
+from toolkit.database import Connection, queries
 
 SECONDS = 1.6
 """For all the calls that a password takes: a little more than one may take, so that one that is too slow counts as an
@@ -52,8 +58,9 @@ _METHODS: dict[str, MethodName] = {
 }
 _STRATEGIES = {method: strategy for strategy, method in _METHODS.items()}
 _KINDS: dict[str, Kind] = {"needs_second_factor": "second_factor", "needs_client_trust": "client_trust"}
-_SIGN_IN = "sign_in"
-"""The fact that a state holds: Clerk's id of the sign-in."""
+_SIGN_IN, _KNOWN, _CODE = "sign_in", "known_device", "code"
+"""The facts that a state holds: Clerk's id of the sign-in, whether the user is known on the device, and the authenticator
+code that was right."""
 
 _GONE = (ClientInvalid, ResourceNotFound, SignInOver)
 """Clerk does not know the sign-in any more, or it is over."""
@@ -67,21 +74,39 @@ class ClerkSystem:
 
     name: SystemName = "clerk"
 
-    def __init__(self, frontend: FrontendClient | None, sessions: ClerkSessions, limits: Limits) -> None:
+    def __init__(
+        self,
+        frontend: FrontendClient | None,
+        database: Database,
+        sessions: ClerkSessions,
+        limits: Limits,
+        lockout: Lockout,
+    ) -> None:
         self._frontend = frontend
+        self._database = database
         self._sessions = sessions
         self._limits = limits
+        self._lockout = lockout
 
     async def check_password(
         self, account: Account, password: str, client_token: str | None, visitor: Visitor
     ) -> Proved | StepNeeded | NewPasswordNeeded:
         """Sign in, within SECONDS for all the calls that it takes. Raises as `System.check_password` does."""
-        try:
-            async with asyncio.timeout(SECONDS):
-                return await self._sign_in_afresh_if_needed(account, password, client_token, visitor)
-        except TimeoutError:
-            _log.warning("clerk took too long for a login", seconds=SECONDS)
-            raise AuthenticationUnavailable(retry_after=RETRY_AFTER) from None
+        known = client_token is not None
+        async with self._before_it_locks(account, known_device=known):
+            try:
+                async with asyncio.timeout(SECONDS):
+                    result = await self._sign_in_afresh_if_needed(account, password, client_token, visitor)
+            except TimeoutError:
+                _log.warning("clerk took too long for a login", seconds=SECONDS)
+                raise AuthenticationUnavailable(retry_after=RETRY_AFTER) from None
+        if isinstance(result, Proved):
+            await self._lockout.forget(account)
+            return result
+        await self._lockout.take_back(account)
+        if isinstance(result, StepNeeded) and known:
+            return replace(result, state=replace(result.state, facts={**result.state.facts, _KNOWN: "yes"}))
+        return result
 
     async def pretend(self, password: str) -> None:
         """Does nothing: the caller sees to it that every refusal takes the same time."""
@@ -101,20 +126,58 @@ class ClerkSystem:
     ) -> Proved | NewPasswordNeeded:
         """Have Clerk check a code. Raises as `System.check_code` does."""
         device = self._device(state.client_token, visitor)
-        try:
-            with refused(*_GONE, *_NEW_PASSWORD):
-                sign_in = await device.attempt_second_factor(state.facts[_SIGN_IN], _STRATEGIES[method], code)
-        except _GONE as error:
-            raise Gone from error
-        except _NEW_PASSWORD:
-            return NewPasswordNeeded()
+        if method == "totp" and await self._is_spent(account, code):
+            raise CodeInvalid
+        async with self._before_it_locks(account, known_device=_KNOWN in state.facts):
+            try:
+                with refused(*_GONE, *_NEW_PASSWORD):
+                    sign_in = await device.attempt_second_factor(
+                        state.facts[_SIGN_IN], _STRATEGIES[method], code
+                    )
+            except _GONE as error:
+                raise Gone from error
+            except _NEW_PASSWORD:
+                return NewPasswordNeeded()
         result = self._result(account, device, sign_in, visitor)
         if isinstance(result, StepNeeded):
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
+        if isinstance(result, NewPasswordNeeded):
+            return result
+        await self._lockout.forget(account)
+        if method == "totp":
+            return replace(result, state=replace(result.state, facts={**result.state.facts, _CODE: code}))
         return result
 
     async def settle(self, connection: Connection, proved: Proved) -> None:
-        """Does nothing: Clerk's answer stands, and whoever acts on it checks that the row still has the `clerk_id`."""
+        """Remembers an authenticator code, so that legacy doesn't take it after a move back. Clerk's answer stands, and whoever
+        acts on it checks that the row still has the `clerk_id`.
+        """
+        if _CODE in proved.state.facts:
+            user_id = proved.account.id
+            await queries.note_code(
+                connection,
+                user_id=user_id,
+                code_hash=hash_code(user_id, proved.state.facts[_CODE]),
+                lifetime=CODE_LIFETIME,
+            )
+
+    @asynccontextmanager
+    async def _before_it_locks(self, account: Account, *, known_device: bool) -> AsyncIterator[None]:
+        """Around what Clerk counts if it is wrong. Raises CredentialsInvalid when Clerk is not to be asked any more."""
+        await self._lockout.spend(account, known_device=known_device)
+        try:
+            yield
+        except (TooManyAttempts, AuthenticationUnavailable, Gone):  # nothing was wrong
+            await self._lockout.take_back(account)
+            raise
+
+    async def _is_spent(self, account: Account, code: str) -> bool:
+        """Whether the code finished something already, perhaps on legacy just before the move."""
+        async with self._database.connection() as connection:
+            spent = await queries.code_is_spent(
+                connection, user_id=account.id, code_hash=hash_code(account.id, code)
+            )
+        return bool(spent)
 
     async def _sign_in_afresh_if_needed(
         self, account: Account, password: str, client_token: str | None, visitor: Visitor

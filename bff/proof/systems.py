@@ -7,12 +7,16 @@ against.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal, Protocol
 
 from bff.accounts import Account
 from bff.sessions.service import ClerkSession
 from bff.visitor import Visitor
 from toolkit.database import Connection
+
+CODE_LIFETIME = timedelta(minutes=2)
+"""How long an authenticator code that was used is remembered: longer than one is taken, by either system."""
 
 SystemName = Literal["clerk", "legacy"]
 MethodName = Literal["totp", "backup_code", "sms", "email"]

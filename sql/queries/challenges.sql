@@ -60,9 +60,27 @@ RETURNING true;
 -- who comes second sees what the first spent.
 INSERT INTO clerk_migration.spent_codes (user_id, code_hash, step, expires_at)
 SELECT :user_id, :code_hash, :step, now() + :lifetime::interval
-WHERE NOT EXISTS (SELECT FROM clerk_migration.spent_codes WHERE user_id = :user_id AND step >= :step)
+WHERE NOT EXISTS (
+    SELECT
+    FROM clerk_migration.spent_codes
+    WHERE user_id = :user_id AND expires_at > now() AND (step >= :step OR code_hash = :code_hash)
+)
 ON CONFLICT (user_id, code_hash) DO UPDATE SET step = excluded.step, expires_at = excluded.expires_at
 RETURNING true;
+
+-- name: note_code(user_id, code_hash, lifetime)!
+-- Remember an authenticator code that Clerk took, which knows itself that it works once: after a move back AX must, too.
+INSERT INTO clerk_migration.spent_codes (user_id, code_hash, expires_at)
+VALUES (:user_id, :code_hash, now() + :lifetime::interval)
+ON CONFLICT (user_id, code_hash) DO UPDATE SET expires_at = excluded.expires_at;
+
+-- name: code_is_spent(user_id, code_hash)$
+-- Whether an authenticator code was used already, by whichever system took it.
+SELECT EXISTS (
+    SELECT
+    FROM clerk_migration.spent_codes
+    WHERE user_id = :user_id AND code_hash = :code_hash AND expires_at > now()
+);
 
 -- name: forget_expired_challenges()!
 -- Delete challenges that ended an hour ago.

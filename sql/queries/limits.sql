@@ -27,6 +27,14 @@ ON CONFLICT (key_hash) DO UPDATE SET (times, refused, updated_at) = (
 )
 RETURNING a.key_hash, a.refused, extract(EPOCH FROM a.times[1] - now())::float8 AS oldest;
 
+-- name: take_attempt_back(key)!
+-- The last attempt under a key does not count after all.
+UPDATE clerk_migration.attempts SET times = trim_array(times, 1) WHERE key_hash = :key AND cardinality(times) > 0;
+
+-- name: forget_attempts(key)!
+-- Nothing under a key counts any more.
+DELETE FROM clerk_migration.attempts WHERE key_hash = :key;
+
 -- name: forget_old_attempts()!
 -- Delete what no limit looks at any more.
 DELETE FROM clerk_migration.attempts WHERE updated_at < now() - interval '2 days';

@@ -52,6 +52,7 @@ from toolkit.clerk.frontend import (
     InstanceSettings,
     PhoneNumber,
     SignIn,
+    UserLockout,
 )
 from toolkit.clerk.resources import EmailAddress, Instance, Session, SignInToken, User
 
@@ -110,6 +111,7 @@ __all__ = [
     "User",
     "UserBanned",
     "UserLocked",
+    "UserLockout",
     "UserQuotaExceeded",
     "VerificationFailed",
 ]

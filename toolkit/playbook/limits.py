@@ -36,6 +36,7 @@ LimitName = Literal[
     "login_by_account",
     "code_by_address",
     "code_by_user",
+    "clerk_failure_by_user",
     "reauthentication_by_session",
     "enrolment_by_user",
     "phone_code_by_user",
@@ -77,6 +78,14 @@ LIMITS: Mapping[LimitName, Rule] = {
         900,
         "Second factors that are tried or sent: whoever has the password must not get to try all codes.",
     ),
+    "clerk_failure_by_user": _rule(
+        "user",
+        5,
+        3600,
+        "Wrong passwords and codes on devices that the user is not known on, since the last right ones. Clerk locks a user after "
+        "ten in all: it is not asked any more before, and the rest is left to known devices. Where the instance says "
+        "another number than ten, half of it counts here.",
+    ),
     "reauthentication_by_session": _rule(
         "session",
         10,
@@ -94,10 +103,10 @@ LIMITS: Mapping[LimitName, Rule] = {
     ),
     "signup_login_by_email": _rule(
         "email address",
-        30,
-        86400,
-        "Logins with an address that is not verified yet, right or wrong. Fewer than Clerk locks a user for (its dashboard "
-        "tells: 100 unless changed), which it does not do for an address that is taken (invariant 9).",
+        4,
+        3600,
+        "Logins with an address that is not verified yet, right or wrong. Fewer than `clerk_failure_by_user`, which does not "
+        "count for an address that is taken (invariant 9).",
     ),
     "signup_code_by_address": _rule(
         "address",

@@ -4,10 +4,11 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from tests.integration.bff.conftest import PASSWORD, World, code_now, most, wrong_code
+from tests.integration.bff.conftest import PASSWORD, Bff, World, code_now, most, wrong_code
 
 
 async def test_the_right_password_makes_a_session(world: World) -> None:
@@ -276,3 +277,72 @@ async def test_a_device_that_somebody_planted_is_not_taken(world: World) -> None
     bff = await world.bff()
     first = await bff.login("clerk@example.com", delivery="bearer", device="planted")
     assert first.content["device"] not in (None, "planted")
+
+
+async def failures(world: World, bff: Bff, count: int, **more: Any) -> None:
+    """So many wrong passwords, each from another address."""
+    for number in range(count):
+        reply = await bff.login("clerk@example.com", "wrong", address=f"203.0.113.{number}", **more)
+        assert reply.code == "credentials_invalid"
+
+
+async def test_a_stranger_does_not_have_clerk_lock_the_owner(world: World) -> None:
+    """Clerk locks after ten failures; it is asked about five from devices that the owner is not known on."""
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    world.limit_logins(1000)
+    await world.migrated()
+    bff = await world.bff()
+    device = (await bff.login("clerk@example.com", delivery="bearer")).content["device"]
+    await failures(world, bff, 12)
+    assert (await bff.login("clerk@example.com")).code == "credentials_invalid", "not from just anywhere"
+    counts = await world.counts()
+    assert (counts["clerk", "wrong_password"], counts["clerk", "guarded"]) == (5, 8)
+    at_home = await bff.login("clerk@example.com", delivery="bearer", device=device)
+    assert at_home.content["status"] == "complete"
+    assert (await bff.login("clerk@example.com")).status == 200, "the count begins anew"
+
+
+async def test_not_on_a_known_device_either_is_clerk_asked_until_it_locks(world: World) -> None:
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    world.limit_logins(1000)
+    await world.migrated()
+    bff = await world.bff()
+    device = (await bff.login("clerk@example.com", delivery="bearer")).content["device"]
+    await failures(world, bff, 12, device=device)
+    counts = await world.counts()
+    assert (counts["clerk", "wrong_password"], counts["clerk", "guarded"]) == (9, 3)
+
+
+async def test_strangers_at_once_do_not_have_clerk_lock_the_owner(world: World) -> None:
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    world.limit_logins(1000)
+    await world.migrated()
+    bff = await world.bff()
+    await asyncio.gather(
+        *(bff.login("clerk@example.com", "wrong", address=f"203.0.113.{n}") for n in range(20))
+    )
+    assert (await world.counts())["clerk", "wrong_password"] == 5
+
+
+async def test_wrong_codes_count_towards_the_lock_too(world: World) -> None:
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    await world.migrated(totp=True)
+    bff = await world.bff()
+    for number in range(2):
+        challenge = (await bff.login("clerk@example.com")).content["challenge"]["id"]
+        for attempt in range(4):
+            address = f"203.0.113.{4 * number + attempt}"
+            assert (await bff.finish(challenge, wrong_code(), address=address)).code == "code_invalid"
+    counts = await world.counts()
+    assert (counts["clerk", "wrong_code"], counts["clerk", "guarded"]) == (5, 3)
+
+
+async def test_an_outage_counts_towards_no_lock(world: World) -> None:
+    await world.migrated()
+    await world.migrated("other@example.com")
+    bff = await world.bff()
+    for _ in range(7):
+        world.emulator.add_fault({"match": {"path": "/v1/client/sign_ins"}, "times": 1, "status": 500})
+        assert (await bff.login("clerk@example.com")).status == 503
+        assert (await bff.login("other@example.com")).status == 200  # and the breaker stays closed
+    assert (await bff.login("clerk@example.com")).status == 200

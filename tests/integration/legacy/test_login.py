@@ -5,7 +5,7 @@ import time
 
 import pyotp
 
-from tests.integration.bff.conftest import SECRET, code_now
+from tests.integration.bff.conftest import PASSWORD, SECRET, code_now
 from tests.integration.bff.test_hardening import (
     test_the_limit_by_account_does_not_tell_whether_there_is_one,
     test_who_is_over_the_limit_by_address_does_not_use_up_somebody_elses_account,
@@ -113,3 +113,26 @@ async def test_a_code_that_is_older_than_one_that_was_used_is_used_up_with_it(wo
         await bff.finish((await bff.login(email)).content["challenge"]["id"], code) for code in (newer, older)
     ]
     assert (replies[0].status, replies[1].code) == (200, "code_invalid")
+
+
+async def test_a_code_works_once_also_across_the_move(world: LegacyWorld) -> None:
+    """And across a move back."""
+    await world.legacy(totp=True)
+    bff, code = await world.bff(), code_now()
+
+    async def finish() -> str | int:
+        challenge = (await bff.login("legacy@example.com")).content["challenge"]["id"]
+        reply = await bff.finish(challenge, code)
+        return reply.status if reply.status == 200 else reply.code
+
+    assert await finish() == 200
+    async with world.clerk() as clerk:
+        made = await clerk.create_user(
+            email_address="legacy@example.com", password=PASSWORD, totp_secret=SECRET
+        )
+    await world.connection.execute("UPDATE users SET clerk_id = $1", made.id)
+    assert await finish() == "code_invalid"
+    code = await world.fresh_code()
+    assert await finish() == 200
+    await world.connection.execute("UPDATE users SET clerk_id = NULL")
+    assert await finish() == "code_invalid"

@@ -52,7 +52,11 @@ def environment(attributes: Mapping[str, Json] | None = None) -> Json:
         "sign_in": {"second_factor": {"required": False}},
         "sign_up": {"mode": "public", "legal_consent_enabled": False, "progressive": True},
         "password_settings": {"min_length": 8, "max_length": 0, "disable_hibp": False},
-        "attack_protection": {"enumeration_protection": {"enabled": False}, "pii": {"enabled": True}},
+        "attack_protection": {
+            "enumeration_protection": {"enabled": False},
+            "user_lockout": {"enabled": True, "max_attempts": 10, "duration_in_minutes": 60},
+            "pii": {"enabled": True},
+        },
         "social": {},
     }
     return {

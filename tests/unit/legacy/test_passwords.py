@@ -58,6 +58,17 @@ async def test_nobodys_password_costs_what_the_typical_digest_costs(monkeypatch:
     assert extract_parameters(verified[0]) == extract_parameters(CHEAP.hash(""))
 
 
+async def test_where_nobody_has_a_digest_nothing_is_computed(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def computed(*_: object) -> bool:
+        raise AssertionError("there is nobody to look like")
+
+    monkeypatch.setattr(Argon2Pool, "verify", computed)
+    monkeypatch.setattr(Argon2Pool, "hash_like", computed)
+    await passwords.pretend("anything")
+
+
 async def test_who_would_wait_too_long_is_refused(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:

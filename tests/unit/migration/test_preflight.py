@@ -47,7 +47,10 @@ def instance(
                 "sign_in": {"second_factor": {"required": second_factor_required}},
                 "sign_up": {"mode": sign_up_mode, "legal_consent_enabled": legal_consent},
                 "password_settings": {"min_length": 8, "max_length": 0},
-                "attack_protection": {"enumeration_protection": {"enabled": enumeration_protection}},
+                "attack_protection": {
+                    "enumeration_protection": {"enabled": enumeration_protection},
+                    "user_lockout": {"enabled": True, "max_attempts": 10, "duration_in_minutes": 60},
+                },
             },
             "display_config": {"application_name": "AX", "instance_environment_type": "production"},
         }

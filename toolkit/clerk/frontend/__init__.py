@@ -10,7 +10,7 @@ from toolkit.clerk.frontend.resources import (
     PhoneNumber,
     SignIn,
 )
-from toolkit.clerk.frontend.settings import InstanceSettings
+from toolkit.clerk.frontend.settings import InstanceSettings, UserLockout
 
 __all__ = [
     "Client",
@@ -23,4 +23,5 @@ __all__ = [
     "InstanceSettings",
     "PhoneNumber",
     "SignIn",
+    "UserLockout",
 ]

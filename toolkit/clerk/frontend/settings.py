@@ -62,8 +62,18 @@ class EnumerationProtection:
 
 
 @dataclass(frozen=True, slots=True)
+class UserLockout:
+    """Whether a user is locked after too many failures in all, of passwords and codes, and for how long."""
+
+    enabled: bool
+    max_attempts: int
+    duration_in_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
 class AttackProtection:
     enumeration_protection: EnumerationProtection
+    user_lockout: UserLockout
 
 
 @dataclass(frozen=True, slots=True)
