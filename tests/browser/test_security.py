@@ -382,6 +382,23 @@ async def test_setting_up_with_the_keyboard_alone(world: World, tab: Tab) -> Non
 
 
 @phone
+async def test_the_browsers_back_leads_to_the_overview_and_loses_no_codes(world: World, tab: Tab) -> None:
+    await open_security(world, tab)
+    await begin_authenticator(tab)
+    await tab.page.go_back()
+    await expect(tab.page.locator("#overview h1")).to_be_focused()
+    secret = await begin_authenticator(tab)
+    await turn_on(tab, await world.fresh_code(secret))
+    await tab.sees("Your backup codes")
+    await tab.page.go_back()
+    await tab.sees("Please keep the codes first")
+    assert await keep_codes(tab)
+    await tab.sees("Authenticator app added")
+    await tab.page.go_back()
+    await tab.at("/")
+
+
+@phone
 async def test_a_session_that_is_over_leads_to_the_login(world: World, tab: Tab) -> None:
     await open_security(world, tab)
     await world.connection.execute("UPDATE sessions SET revoked_at = now()")

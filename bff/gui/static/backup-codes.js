@@ -13,6 +13,18 @@ function text() {
   return [...list.children].map((item) => `${item.textContent}\n`).join("");
 }
 
+/** Whether there are codes that nobody said to have kept. */
+export function areShown() {
+  return list.children.length > 0;
+}
+
+/** Ask to keep the codes first. */
+export function insist() {
+  error.textContent = "Please keep the codes first, and say so here.";
+  tick.setAttribute("aria-invalid", "true");
+  tick.focus();
+}
+
 function keepOpen(event) {
   event.preventDefault();
 }
@@ -52,9 +64,7 @@ form.addEventListener("reset", () => {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!tick.checked) {
-    error.textContent = "Please keep the codes first, and say so here.";
-    tick.setAttribute("aria-invalid", "true");
-    tick.focus();
+    insist();
     return;
   }
   window.removeEventListener("beforeunload", keepOpen);

@@ -1,5 +1,5 @@
 import { isOut } from "./api.js";
-import { copy, showCodes } from "./backup-codes.js";
+import { areShown, copy, insist, showCodes } from "./backup-codes.js";
 import { codeForm } from "./code.js";
 import { deviceName } from "./devices.js";
 import { bind, phoneNumber, unavailable } from "./form.js";
@@ -16,6 +16,7 @@ const EVENTS = {
   default_phone_changed: "Another phone number gets the codes first",
   other_sessions_ended: "All other sessions ended",
 };
+const AWAY = "away from the overview";
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 const overview = document.getElementById("overview");
@@ -26,11 +27,14 @@ const confirmation = document.getElementById("confirmation");
 const phoneForm = document.querySelector("#phone form");
 let confirmed = null;
 
-/** Show one of the page's views, and nothing of the others. */
-function show(id, { focus = true } = {}) {
+/** Show one of the page's views. What is no overview is a step of the browser's history, which Back takes back. */
+function show(id) {
+  const away = id !== "overview";
+  if (away && history.state !== AWAY) history.pushState(AWAY, "");
+  if (!away && history.state === AWAY) history.back();
   for (const view of document.querySelectorAll(".view")) view.hidden = view.id !== id;
   window.scrollTo(0, 0);
-  if (focus) document.querySelector(`#${id} h1`).focus();
+  document.querySelector(`#${id} h1`).focus();
 }
 
 /** Show the overview as it is by now, and say what was done. */
@@ -281,6 +285,16 @@ for (const button of document.querySelectorAll(".back")) button.addEventListener
 document.getElementById("copy-secret").addEventListener("click", (press) => {
   copy(press.currentTarget, document.getElementById("secret").textContent.replaceAll(" ", ""));
 });
+window.addEventListener("popstate", () => {
+  if (!overview.hidden || history.state === AWAY) return;
+  if (areShown()) {
+    history.pushState(AWAY, "");
+    insist();
+  } else {
+    back("");
+  }
+});
+if (history.state === AWAY) history.back(); // the page was loaded anew, and shows the overview
 window.addEventListener("pageshow", (shown) => {
   if (shown.persisted) load(); // the browser's Back shows the page as it was left
 });
