@@ -83,7 +83,7 @@ class MfaService:
     ) -> BackupCodes:
         """Try the authenticator's first code; the backup codes that come with it. Raises Refusal."""
         require_recent_proof(session)
-        challenge = await self._attempt(session, enrolment_id, "totp")
+        challenge = await self._attempt(session, enrolment_id, "totp", visitor)
         try:
             codes = await self._of(session).finish_totp(session, challenge.state, code, visitor)
         except (AuthenticationUnavailable, TooManyAttempts) as refused:
@@ -133,7 +133,7 @@ class MfaService:
     ) -> BackupCodes:
         """Try the code that was sent; the backup codes that come with the first factor. Raises Refusal."""
         require_recent_proof(session)
-        challenge = await self._attempt(session, enrolment_id, "sms")
+        challenge = await self._attempt(session, enrolment_id, "sms", visitor)
         try:
             codes = await self._of(session).finish_phone(session, challenge.state, code, visitor)
         except (AuthenticationUnavailable, TooManyAttempts) as refused:
@@ -174,8 +174,11 @@ class MfaService:
         async with self._database.connection() as connection:
             return await self._challenges.open(connection, challenge)
 
-    async def _attempt(self, session: Session, enrolment_id: str, method: MethodName) -> Challenge:
+    async def _attempt(
+        self, session: Session, enrolment_id: str, method: MethodName, visitor: Visitor
+    ) -> Challenge:
         """Spend an attempt on an enrolment before its code is looked at. Raises ChallengeExpired or TooManyAttempts."""
+        await self._limits.spend(("code_by_address", visitor.network))
         await self._limits.spend(("enrolment_by_user", session.user.id))
         async with self._database.connection() as connection:
             challenge = await self._challenges.attempt(connection, enrolment_id, _aim(session))

@@ -161,6 +161,8 @@ class ProofService:
         async with self._database.transaction() as connection:
             challenge_id, expires_at = await self._challenges.open(connection, challenge)
             device = await self._keep_device(connection, account, state, visitor)
+        if sent_to is not None:
+            await self._limits.spend(("code_pause_by_challenge", f"{challenge_id} {sent_to}"))
         return Challenged(challenge_id, expires_at, challenge, sent_to, device)
 
     async def know_device(self, step: StepNeeded, visitor: Visitor) -> str | None:
@@ -179,11 +181,13 @@ class ProofService:
             challenge = await self._challenges.get(connection, challenge_id, aim)
         if challenge is None:
             raise ChallengeExpired
-        await self._limits.spend(("code_by_user", challenge.user_id))
         method = challenge.method(name, to)
         system = self._systems.get(challenge.system)
         if method is None or method.reference is None or system is None:
             raise RequestInvalid(f"No code can be sent by {name} here.")
+        # The pause first: whoever asks too early must not use up the few that there are.
+        await self._limits.spend(("code_pause_by_challenge", f"{challenge_id} {method.to}"))
+        await self._limits.spend(("code_by_user", challenge.user_id))
         try:
             state = await system.send_code(challenge.state, method, visitor)
         except (CredentialsInvalid, CodeInvalid, Gone):

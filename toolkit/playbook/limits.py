@@ -36,6 +36,7 @@ LimitName = Literal[
     "login_by_account",
     "code_by_address",
     "code_by_user",
+    "code_pause_by_challenge",
     "clerk_failure_by_user",
     "reauthentication_by_session",
     "enrolment_by_user",
@@ -77,6 +78,12 @@ LIMITS: Mapping[LimitName, Rule] = {
         15,
         900,
         "Second factors that are tried or sent: whoever has the password must not get to try all codes.",
+    ),
+    "code_pause_by_challenge": _rule(
+        "challenge and place that the code goes to",
+        1,
+        30,
+        "The pause between two codes that are sent to one place.",
     ),
     "clerk_failure_by_user": _rule(
         "user",

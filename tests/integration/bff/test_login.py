@@ -346,3 +346,24 @@ async def test_an_outage_counts_towards_no_lock(world: World) -> None:
         assert (await bff.login("clerk@example.com")).status == 503
         assert (await bff.login("other@example.com")).status == 200  # and the breaker stays closed
     assert (await bff.login("clerk@example.com")).status == 200
+
+
+async def test_two_at_once_use_a_backup_code_once(world: World) -> None:
+    await world.migrated(totp=True, backup_codes=["one", "two"])
+    bff = await world.bff()
+    challenges = [(await bff.login("clerk@example.com")).content["challenge"]["id"] for _ in range(3)]
+    replies = await asyncio.gather(*(bff.finish(challenge, "one", "backup_code") for challenge in challenges))
+    assert [reply.status for reply in replies].count(200) == 1
+
+
+async def test_another_code_comes_after_a_pause_unless_it_goes_elsewhere(world: World) -> None:
+    world.limits["code_pause_by_challenge"] = most(1, 1_000_000)
+    await world.phones("+4915112345678", "+4915198765432")
+    bff = await world.bff()
+    challenge = (await bff.login("clerk@example.com")).content["challenge"]
+    others = [method["to"] for method in challenge["methods"] if method["to"] != challenge["sent_to"]]
+    path = "/auth/login/second-factor/prepare"
+    body = {"challenge_id": challenge["id"], "method": "sms"}
+    assert (await bff.call("POST", path, {**body, "to": challenge["sent_to"]})).code == "too_many_attempts"
+    assert (await bff.call("POST", path, {**body, "to": others[0]})).status == 200
+    assert (await bff.call("POST", path, {**body, "to": others[0]})).code == "too_many_attempts"
