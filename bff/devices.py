@@ -4,6 +4,7 @@ encrypted, for each user apart.
 Without it every login would come from a new client, and Clerk's client trust would want an emailed code each time.
 """
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,20 +14,33 @@ from toolkit.database import Connection, queries
 LIFETIME = timedelta(days=365)
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device as it is for one user."""
+
+    client_token: str = field(repr=False)
+    """What Clerk knows it by."""
+    proved: bool
+    """The user got in there. Who typed the right password and nothing else did not."""
+
+
 class Devices:
     """Finds and keeps the client tokens of users on devices."""
 
     def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
 
-    async def client_token(self, connection: Connection, device: str | None, user_id: UUID) -> str | None:
-        """The user's client token on a device; None when the user never logged in there."""
+    async def find(self, connection: Connection, device: str | None, user_id: UUID) -> Device | None:
+        """The device as it is for the user; None when the user never logged in there."""
         if not device:
             return None
         record = await queries.get_device(connection, device_hash=hash_token(device), user_id=user_id)
-        return self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"])) if record else None
+        token = self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"])) if record else None
+        return Device(token, record["proved"]) if token is not None else None
 
-    async def keep(self, connection: Connection, device: str | None, user_id: UUID, client_token: str) -> str:
+    async def keep(
+        self, connection: Connection, device: str | None, user_id: UUID, client_token: str, *, proved: bool
+    ) -> str:
         """Keep the user's client token; the device's new id."""
         renamed = await self.rename(connection, device)
         sealed = self._cipher.seal(client_token)
@@ -36,6 +50,7 @@ class Devices:
             user_id=user_id,
             token_cipher=sealed.cipher,
             token_nonce=sealed.nonce,
+            proved=proved,
             lifetime=LIFETIME,
         )
         return renamed

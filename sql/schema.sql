@@ -349,6 +349,7 @@ CREATE TABLE clerk_migration.devices (
     client_token_cipher bytea NOT NULL,
     client_token_nonce bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
+    proved boolean NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (device_hash, user_id)
 );
@@ -357,6 +358,7 @@ CREATE INDEX devices_expires_at_idx ON clerk_migration.devices (expires_at);
 
 COMMENT ON TABLE clerk_migration.devices IS 'Clerk''s client token of a user on a device, so that Clerk knows it again (client trust). A device is known for who logged in there, and not for whoever else does.';
 COMMENT ON COLUMN clerk_migration.devices.device_hash IS 'SHA-256 of the id that the device holds.';
+COMMENT ON COLUMN clerk_migration.devices.proved IS 'Whether the user ever got in there: a password alone makes no device a known one.';
 COMMENT ON COLUMN clerk_migration.devices.client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end.';
 
 CREATE TABLE clerk_migration.attempts (

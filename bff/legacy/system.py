@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bff.accounts import Account
 from bff.database import Database
+from bff.devices import Device
 from bff.legacy import credentials
 from bff.legacy.credentials import Credentials, hash_digest, spend, totp_step
 from bff.legacy.passwords import Passwords
@@ -38,7 +39,7 @@ class LegacySystem:
         self._totp_keys = totp_keys
 
     async def check_password(
-        self, account: Account, password: str, client_token: str | None, visitor: Visitor
+        self, account: Account, password: str, device: Device | None, visitor: Visitor
     ) -> Proved | StepNeeded | NewPasswordNeeded:
         """Check a password against its digest. Raises as `System.check_password` does."""
         found = await self._find(account)

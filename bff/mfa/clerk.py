@@ -137,6 +137,9 @@ class ClerkFactors:
     async def make_phone_default(self, session: Session, phone_id: str, visitor: Visitor) -> None:
         """Have Clerk offer the number first. Raises as `Factors.make_phone_default` does."""
         async with self._device(session, visitor) as (device, clerk_id):
+            phones = {phone.id: phone for phone in (await device.me(clerk_id)).phone_numbers}
+            if phone_id in phones and not phones[phone_id].reserved_for_second_factor:
+                raise MethodUnavailable("This number is no second factor. Remove it, and add it as one.")
             await device.reserve_for_second_factor(clerk_id, phone_id, default=True)
 
     async def remove_phone(self, session: Session, phone_id: str, visitor: Visitor) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
+
 from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
 from bff.events import Event, EventKind, Events
@@ -22,6 +24,9 @@ from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import ClerkSession, Session, Sessions
 from bff.visitor import Visitor
 from toolkit.database import Connection
+from toolkit.errors import ToolkitError
+
+_log = structlog.get_logger("bff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class MfaService:
         """Try the authenticator's first code; the backup codes that come with it. Raises Refusal."""
         require_recent_proof(session)
         challenge = await self._attempt(session, enrolment_id, "totp", visitor)
+        await self._forget_proofs(session)
         try:
             codes = await self._of(session).finish_totp(session, challenge.state, code, visitor)
         except (AuthenticationUnavailable, TooManyAttempts) as refused:
@@ -134,6 +140,7 @@ class MfaService:
         """Try the code that was sent; the backup codes that come with the first factor. Raises Refusal."""
         require_recent_proof(session)
         challenge = await self._attempt(session, enrolment_id, "sms", visitor)
+        await self._forget_proofs(session)
         try:
             codes = await self._of(session).finish_phone(session, challenge.state, code, visitor)
         except (AuthenticationUnavailable, TooManyAttempts) as refused:
@@ -206,17 +213,28 @@ class MfaService:
         *,
         sign_out_others: bool = False,
     ) -> None:
-        """Write down what was done, tell the owner, and end their other sessions if they want it."""
-        async with self._database.transaction() as connection:
-            if enrolment_id is not None:
-                await self._challenges.use(connection, enrolment_id)
-            await self._events.add(connection, session.user.id, kind, visitor)
-            if kind in ("totp_added", "phone_added"):  # a password alone proves too little from now on
-                await self._sessions.forget_proofs(connection, session)
-            ended = await self._end_others(connection, session, visitor) if sign_out_others else []
+        """Write down what was done, tell the owner, and end their other sessions if they want it.
+
+        It is done already: if it can't be written down, that is logged, and the owner is told all the same.
+        """
+        ended: list[ClerkSession] = []
+        try:
+            async with self._database.transaction() as connection:
+                if enrolment_id is not None:
+                    await self._challenges.use(connection, enrolment_id)
+                await self._events.add(connection, session.user.id, kind, visitor)
+                if sign_out_others:
+                    ended = await self._end_others(connection, session, visitor)
+        except ToolkitError as error:
+            _log.error("a change of a second factor was not written down", kind=kind, error=str(error))
         self._events.tell(session.user.email, kind, visitor)
         for behind in ended:
             self._clerk_sessions.end(behind, visitor)
+
+    async def _forget_proofs(self, session: Session) -> None:
+        """Before there is another factor: who proved a password alone, in another session, has then proven too little."""
+        async with self._database.connection() as connection:
+            await self._sessions.forget_proofs(connection, session)
 
     async def _end_others(
         self, connection: Connection, session: Session, visitor: Visitor

@@ -13,6 +13,7 @@ import structlog
 from bff.accounts import Account
 from bff.clerk_errors import RETRY_AFTER, refused
 from bff.database import Database
+from bff.devices import Device as KnownDevice
 from bff.limits import Limits
 from bff.proof.lockout import Lockout
 from bff.proof.systems import (
@@ -89,10 +90,11 @@ class ClerkSystem:
         self._lockout = lockout
 
     async def check_password(
-        self, account: Account, password: str, client_token: str | None, visitor: Visitor
+        self, account: Account, password: str, device: KnownDevice | None, visitor: Visitor
     ) -> Proved | StepNeeded | NewPasswordNeeded:
         """Sign in, within SECONDS for all the calls that it takes. Raises as `System.check_password` does."""
-        known = client_token is not None
+        known = device is not None and device.proved
+        client_token = device.client_token if device is not None else None
         async with self._before_it_locks(account, known_device=known):
             try:
                 async with asyncio.timeout(SECONDS):
@@ -137,11 +139,13 @@ class ClerkSystem:
             except _GONE as error:
                 raise Gone from error
             except _NEW_PASSWORD:
+                await self._lockout.take_back(account)
                 return NewPasswordNeeded()
-        result = self._result(account, device, sign_in, visitor)
-        if isinstance(result, StepNeeded):
-            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
+            result = self._result(account, device, sign_in, visitor)
+            if isinstance(result, StepNeeded):
+                raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         if isinstance(result, NewPasswordNeeded):
+            await self._lockout.take_back(account)
             return result
         await self._lockout.forget(account)
         if method == "totp":

@@ -23,7 +23,7 @@ from uuid import UUID
 from bff import accounts, emails
 from bff.accounts import Account
 from bff.database import Database
-from bff.devices import Devices
+from bff.devices import Device, Devices
 from bff.limits import Limits
 from bff.proof.challenges import Aim, Challenge, Challenges
 from bff.proof.systems import (
@@ -85,8 +85,8 @@ class Claim:
     """None for an address that nobody has."""
     email: str
     """What was typed, in the form that all ways to type it have in common."""
-    client_token: str | None = field(repr=False)
-    """What Clerk knows the visitor's device by; None when the user never logged in there with Clerk."""
+    device: Device | None
+    """The visitor's device; None when the user never logged in there with Clerk."""
 
     @property
     def system(self) -> SystemName:
@@ -120,19 +120,19 @@ class ProofService:
         """Look up who somebody says they are."""
         async with self._database.connection() as connection:
             account = await accounts.by_email(connection, email)
-            client_token = None
+            device = None
             if account is not None:
-                client_token = await self._devices.client_token(connection, visitor.device, account.id)
-        return Claim(account, emails.typed(email), client_token)
+                device = await self._devices.find(connection, visitor.device, account.id)
+        return Claim(account, emails.typed(email), device)
 
     async def claim_of(self, user_id: UUID, visitor: Visitor) -> Claim:
         """Look up somebody who has a session."""
         async with self._database.connection() as connection:
             account = await accounts.by_id(connection, user_id)
-            client_token = None
+            device = None
             if account is not None:
-                client_token = await self._devices.client_token(connection, visitor.device, account.id)
-        return Claim(account, emails.typed(account.email) if account is not None else "", client_token)
+                device = await self._devices.find(connection, visitor.device, account.id)
+        return Claim(account, emails.typed(account.email) if account is not None else "", device)
 
     async def check_password(
         self, claim: Claim, password: str, visitor: Visitor
@@ -149,7 +149,7 @@ class ProofService:
         if system is None:  # legacy is gone, and this user was not moved
             raise CredentialsInvalid("legacy_off")
         try:
-            return await system.check_password(account, password, claim.client_token, visitor)
+            return await system.check_password(account, password, claim.device, visitor)
         except CodeInvalid as refused:  # whatever a system calls it, it is a password that was refused
             raise CredentialsInvalid(refused.outcome) from None
 
@@ -160,7 +160,7 @@ class ProofService:
         challenge = Challenge(account.id, step.system, aim, step.kind, step.methods, state, delivery)
         async with self._database.transaction() as connection:
             challenge_id, expires_at = await self._challenges.open(connection, challenge)
-            device = await self._keep_device(connection, account, state, visitor)
+            device = await self._keep_device(connection, account, state, visitor, proved=False)
         if sent_to is not None:
             await self._limits.spend(("code_pause_by_challenge", f"{challenge_id} {sent_to}"))
         return Challenged(challenge_id, expires_at, challenge, sent_to, device)
@@ -168,7 +168,7 @@ class ProofService:
     async def know_device(self, step: StepNeeded, visitor: Visitor) -> str | None:
         """Know the device from now on, where a step leads to something else than a challenge; its new id."""
         async with self._database.transaction() as connection:
-            return await self._keep_device(connection, step.account, step.state, visitor)
+            return await self._keep_device(connection, step.account, step.state, visitor, proved=False)
 
     async def send_code(
         self, challenge_id: str, aim: Aim, name: MethodName, to: str | None, visitor: Visitor
@@ -213,7 +213,11 @@ class ProofService:
         Raises CodeInvalid, ChallengeExpired, RequestInvalid, TooManyAttempts or AuthenticationUnavailable.
         """
         challenge, account = attempt.challenge, attempt.account
-        await self._limits.spend(("code_by_user", challenge.user_id))
+        try:
+            await self._limits.spend(("code_by_user", challenge.user_id))
+        except TooManyAttempts:
+            await self._give_back(attempt)
+            raise
         if challenge.method(method) is None:
             raise RequestInvalid(f"This cannot be finished by {method}.")
         system = self._systems.get(challenge.system)
@@ -241,7 +245,7 @@ class ProofService:
         ):
             raise Changed
         await self._systems[proved.system].settle(connection, proved)
-        return await self._keep_device(connection, proved.account, proved.state, visitor)
+        return await self._keep_device(connection, proved.account, proved.state, visitor, proved=True)
 
     async def _pretend(self, password: str) -> None:
         """Take as long as a check by legacy does, or by Clerk once legacy is gone."""
@@ -271,8 +275,10 @@ class ProofService:
             await self._challenges.give_back(connection, attempt.challenge_id)
 
     async def _keep_device(
-        self, connection: Connection, account: Account, state: State, visitor: Visitor
+        self, connection: Connection, account: Account, state: State, visitor: Visitor, *, proved: bool
     ) -> str | None:
         if state.client_token is None:
             return None
-        return await self._devices.keep(connection, visitor.device, account.id, state.client_token)
+        return await self._devices.keep(
+            connection, visitor.device, account.id, state.client_token, proved=proved
+        )

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Literal, Protocol
 
 from bff.accounts import Account
+from bff.devices import Device
 from bff.sessions.service import ClerkSession
 from bff.visitor import Visitor
 from toolkit.database import Connection
@@ -87,9 +88,9 @@ class System(Protocol):
     name: SystemName
 
     async def check_password(
-        self, account: Account, password: str, client_token: str | None, visitor: Visitor
+        self, account: Account, password: str, device: Device | None, visitor: Visitor
     ) -> Proved | StepNeeded | NewPasswordNeeded:
-        """Check a password. `client_token` is what Clerk knows the visitor's device by, for this user.
+        """Check a password. `device` is the visitor's, if the user was there before.
 
         Raises CredentialsInvalid, TooManyAttempts or Changed.
         """

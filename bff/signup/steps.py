@@ -74,7 +74,7 @@ class Steps:
             if minted is None:
                 raise SignupEnded
             device = await self._devices.keep(
-                connection, visitor.device, signup.user_id, session.client_token
+                connection, visitor.device, signup.user_id, session.client_token, proved=True
             )
         return Complete(minted, signup.delivery, device)
 

@@ -2,7 +2,7 @@
 
 -- name: get_device(device_hash, user_id)^
 -- What Clerk knows the device by, for this user.
-SELECT client_token_cipher AS token_cipher, client_token_nonce AS token_nonce
+SELECT client_token_cipher AS token_cipher, client_token_nonce AS token_nonce, proved
 FROM clerk_migration.devices
 WHERE device_hash = :device_hash AND user_id = :user_id AND expires_at > now();
 
@@ -10,13 +10,16 @@ WHERE device_hash = :device_hash AND user_id = :user_id AND expires_at > now();
 -- Give a device another id, with all who are known there.
 UPDATE clerk_migration.devices SET device_hash = :new_hash WHERE device_hash = :device_hash;
 
--- name: put_device(device_hash, user_id, token_cipher, token_nonce, lifetime)!
--- Know a device from now on, for this user.
-INSERT INTO clerk_migration.devices (device_hash, user_id, client_token_cipher, client_token_nonce, expires_at)
-VALUES (:device_hash, :user_id, :token_cipher, :token_nonce, now() + :lifetime::interval)
+-- name: put_device(device_hash, user_id, token_cipher, token_nonce, proved, lifetime)!
+-- Keep what Clerk knows a device by, for this user; and that the user got in there, once they did.
+INSERT INTO clerk_migration.devices AS d (
+    device_hash, user_id, client_token_cipher, client_token_nonce, proved, expires_at
+)
+VALUES (:device_hash, :user_id, :token_cipher, :token_nonce, :proved, now() + :lifetime::interval)
 ON CONFLICT (device_hash, user_id) DO UPDATE SET
     client_token_cipher = excluded.client_token_cipher,
     client_token_nonce = excluded.client_token_nonce,
+    proved = d.proved OR excluded.proved,
     expires_at = excluded.expires_at;
 
 -- name: forget_expired_devices()!

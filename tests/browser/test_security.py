@@ -237,6 +237,7 @@ async def test_with_a_backup_code_and_by_text_message_one_proves_oneself_too(wor
     sent = await world.mail(NUMBER, "phone_code", count=2)
     await tab.page.fill("#phone-code", sent[-1]["code"])
     await button(tab, "Add it").click()
+    await tab.sees("Phone number added")
     await world.age_proofs()
     await remove(tab, f"Text message to {MASKED}")
     await prove(tab)

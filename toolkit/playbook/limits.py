@@ -88,7 +88,7 @@ LIMITS: Mapping[LimitName, Rule] = {
     "clerk_failure_by_user": _rule(
         "user",
         5,
-        3600,
+        86400,
         "Wrong passwords and codes on devices that the user is not known on, since the last right ones. Clerk locks a user after "
         "ten in all: it is not asked any more before, and the rest is left to known devices. Where the instance says "
         "another number than ten, half of it counts here.",
@@ -111,7 +111,7 @@ LIMITS: Mapping[LimitName, Rule] = {
     "signup_login_by_email": _rule(
         "email address",
         4,
-        3600,
+        86400,
         "Logins with an address that is not verified yet, right or wrong. Fewer than `clerk_failure_by_user`, which does not "
         "count for an address that is taken (invariant 9).",
     ),

@@ -367,3 +367,42 @@ async def test_another_code_comes_after_a_pause_unless_it_goes_elsewhere(world: 
     assert (await bff.call("POST", path, {**body, "to": challenge["sent_to"]})).code == "too_many_attempts"
     assert (await bff.call("POST", path, {**body, "to": others[0]})).status == 200
     assert (await bff.call("POST", path, {**body, "to": others[0]})).code == "too_many_attempts"
+
+
+async def test_a_stranger_with_patience_does_not_have_clerk_lock_the_owner_either(world: World) -> None:
+    """Clerk's count does not go down by itself."""
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    world.limit_logins(1000)
+    await world.migrated()
+    bff = await world.bff()
+    device = (await bff.login("clerk@example.com", delivery="bearer")).content["device"]
+    await failures(world, bff, 6)
+    await world.connection.execute(
+        "UPDATE clerk_migration.attempts SET times = array(SELECT t - interval '2 hours' FROM unnest(times) AS t)"
+    )
+    await failures(world, bff, 6)
+    at_home = await bff.login("clerk@example.com", delivery="bearer", device=device)
+    assert at_home.content["status"] == "complete"
+
+
+async def test_a_password_alone_makes_no_device_a_known_one(world: World) -> None:
+    """Who has the password and not the factor must not use up what is left to the owner's devices."""
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    await world.migrated(totp=True)
+    bff = await world.bff()
+    first = (await bff.login("clerk@example.com", delivery="bearer")).content
+    owner = (await bff.finish(first["challenge"]["id"], await world.fresh_code())).content["device"]
+    device = None
+    for number in range(3):
+        given: dict[str, str] = {} if device is None else {"device": device}
+        reply = await bff.login("clerk@example.com", delivery="bearer", **given)
+        if reply.status == 401:  # Clerk is not asked any more
+            break
+        device = reply.content["device"]
+        for attempt in range(4):
+            address = f"203.0.113.{4 * number + attempt}"
+            await bff.finish(reply.content["challenge"]["id"], wrong_code(), address=address)
+    assert (await world.counts())["clerk", "wrong_code"] == 5
+    begun = await bff.login("clerk@example.com", delivery="bearer", device=owner)
+    done = await bff.finish(begun.content["challenge"]["id"], await world.fresh_code())
+    assert done.content["status"] == "complete"
