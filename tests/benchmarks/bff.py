@@ -317,9 +317,7 @@ async def run(only: str | None) -> bool:
             content = yaml.safe_load((ROOT / "playbooks" / "sandbox.yaml").read_text())
             content["bff"] = {
                 "trusted_proxies": ["127.0.0.0/8"],
-                "limits": dict.fromkeys(
-                    ("sign_in_by_address", "login_by_email", "login_by_account", "login_by_device"), plenty
-                ),
+                "limits": dict.fromkeys(("sign_in_by_address", "login_by_account"), plenty),
             }
             playbook = Path(folder) / "bench.yaml"
             playbook.write_text(yaml.safe_dump(content))
