@@ -8,7 +8,7 @@ from pydantic import Field
 from bff import refusals
 from bff.http.api import Body, Endpoint, answer, read
 from bff.http.edge import Edge
-from bff.http.fields import Code, Secret, Text
+from bff.http.fields import Secret, Text
 from bff.login.service import LoginService, Outcome
 from bff.proof.answers import (
     MethodView,
@@ -17,8 +17,9 @@ from bff.proof.answers import (
     ask_for_new_password,
     ask_for_step,
 )
+from bff.proof.bodies import FinishBody, PrepareBody
 from bff.proof.service import Challenged
-from bff.proof.systems import MethodName, NewPasswordNeeded
+from bff.proof.systems import NewPasswordNeeded
 from bff.sessions.answers import CompleteView, hand_over
 from bff.sessions.service import Complete, Delivery
 from bff.signup.answers import VerificationView, ask_for_verification
@@ -33,23 +34,6 @@ class LoginBody(Body):
     delivery: Delivery = "cookie"
     device: Secret | None = Field(default=None, repr=False)
     """The device's id from an earlier login, for clients without cookies."""
-
-
-class PrepareBody(Body):
-    """A code to send."""
-
-    challenge_id: Secret = Field(repr=False)
-    method: MethodName
-    to: Text | None = None
-
-
-class FinishBody(Body):
-    """A code to try."""
-
-    challenge_id: Secret = Field(repr=False)
-    method: MethodName
-    code: Code = Field(repr=False)
-    device: Secret | None = Field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -136,12 +136,11 @@ class ClerkSystem:
                     sign_in = await device.attempt_second_factor(
                         state.facts[_SIGN_IN], _STRATEGIES[method], code
                     )
+                result = self._result(account, device, sign_in, visitor)
             except _GONE as error:
                 raise Gone from error
             except _NEW_PASSWORD:
-                await self._lockout.take_back(account)
-                return NewPasswordNeeded()
-            result = self._result(account, device, sign_in, visitor)
+                result = NewPasswordNeeded()
             if isinstance(result, StepNeeded):
                 raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         if isinstance(result, NewPasswordNeeded):

@@ -120,19 +120,15 @@ class ProofService:
         """Look up who somebody says they are."""
         async with self._database.connection() as connection:
             account = await accounts.by_email(connection, email)
-            device = None
-            if account is not None:
-                device = await self._devices.find(connection, visitor.device, account.id)
-        return Claim(account, emails.typed(email), device)
+            return await self._claim(connection, account, email, visitor)
 
     async def claim_of(self, user_id: UUID, visitor: Visitor) -> Claim:
         """Look up somebody who has a session."""
         async with self._database.connection() as connection:
             account = await accounts.by_id(connection, user_id)
-            device = None
-            if account is not None:
-                device = await self._devices.find(connection, visitor.device, account.id)
-        return Claim(account, emails.typed(account.email) if account is not None else "", device)
+            return await self._claim(
+                connection, account, account.email if account is not None else "", visitor
+            )
 
     async def check_password(
         self, claim: Claim, password: str, visitor: Visitor
@@ -246,6 +242,14 @@ class ProofService:
             raise Changed
         await self._systems[proved.system].settle(connection, proved)
         return await self._keep_device(connection, proved.account, proved.state, visitor, proved=True)
+
+    async def _claim(
+        self, connection: Connection, account: Account | None, email: str, visitor: Visitor
+    ) -> Claim:
+        device = None
+        if account is not None:
+            device = await self._devices.find(connection, visitor.device, account.id)
+        return Claim(account, emails.typed(email), device)
 
     async def _pretend(self, password: str) -> None:
         """Take as long as a check by legacy does, or by Clerk once legacy is gone."""

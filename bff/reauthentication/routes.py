@@ -9,7 +9,7 @@ from pydantic import Field
 from bff import refusals
 from bff.http.api import Answer, Body, Endpoint, answer, read
 from bff.http.edge import Edge
-from bff.http.fields import Code, Secret, Text
+from bff.http.fields import Secret
 from bff.proof.answers import (
     MethodView,
     NewPasswordView,
@@ -17,8 +17,9 @@ from bff.proof.answers import (
     ask_for_new_password,
     ask_for_step,
 )
+from bff.proof.bodies import FinishBody, PrepareBody
 from bff.proof.service import Challenged
-from bff.proof.systems import MethodName, NewPasswordNeeded
+from bff.proof.systems import NewPasswordNeeded
 from bff.reauthentication.service import Outcome, Reauthentication
 from bff.sessions.identity import Identity
 from bff.sessions.service import Delivery
@@ -30,23 +31,6 @@ class ReauthenticateBody(Body):
     password: Secret = Field(repr=False)
     delivery: Delivery = "cookie"
     """How the device's new id is handed over."""
-    device: Secret | None = Field(default=None, repr=False)
-
-
-class PrepareBody(Body):
-    """A code to send."""
-
-    challenge_id: Secret = Field(repr=False)
-    method: MethodName
-    to: Text | None = None
-
-
-class FinishBody(Body):
-    """A code to try."""
-
-    challenge_id: Secret = Field(repr=False)
-    method: MethodName
-    code: Code = Field(repr=False)
     device: Secret | None = Field(default=None, repr=False)
 
 

@@ -32,6 +32,7 @@ from bff.legacy.argon2_pool import cores
 from tests.benchmarks.__main__ import Sandbox
 from toolkit.clerk import ClerkConfig, FrontendClient
 from toolkit.paths import ROOT
+from toolkit.playbook.limits import LimitName
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
 PASSWORD = "a benchmark's password"
@@ -313,11 +314,11 @@ async def run(only: str | None) -> bool:
             for name in ("AX_TOTP_KEY", "AX_CLIENT_TOKEN_KEY"):
                 variables[name] = sandbox.exported(name)
             await prepare(variables["DATABASE_URL"], ClerkConfig.from_environment(variables))
-            plenty = {"attempts": 1_000_000, "seconds": 60}
+            lifted: tuple[LimitName, ...] = ("sign_in_by_address", "login_by_account")
             content = yaml.safe_load((ROOT / "playbooks" / "sandbox.yaml").read_text())
             content["bff"] = {
                 "trusted_proxies": ["127.0.0.0/8"],
-                "limits": dict.fromkeys(("sign_in_by_address", "login_by_account"), plenty),
+                "limits": {name: {"attempts": 1_000_000, "seconds": 60} for name in lifted},
             }
             playbook = Path(folder) / "bench.yaml"
             playbook.write_text(yaml.safe_dump(content))
