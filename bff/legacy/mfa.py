@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import pyotp
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from bff.accounts import Account
 from bff.database import Database
 from bff.legacy import credentials
 from bff.legacy.credentials import Credentials, code_step, spend
-from bff.mfa.factors import BackupCodes, Enrolled, NewAuthenticator, NewPhone, Offered
+from bff.mfa.factors import BackupCodes, Enrolled, NewAuthenticator, NewPhone, Offered, Standing
 from bff.proof.systems import State, SystemName
 from bff.refusals import (
     AuthenticationUnavailable,
@@ -21,7 +22,7 @@ from bff.refusals import (
 )
 from bff.sessions.service import Session
 from bff.visitor import Visitor
-from toolkit.database import queries
+from toolkit.database import Connection, queries
 
 ISSUER = "AX"
 _PENDING = "pending"
@@ -51,7 +52,17 @@ class LegacyFactors:
         uri = pyotp.TOTP(secret, name=session.user.email, issuer=ISSUER).provisioning_uri()
         return NewAuthenticator(secret, uri, State({_PENDING: secret}))
 
-    async def finish_totp(self, session: Session, state: State, code: str, visitor: Visitor) -> BackupCodes:
+    async def standing(self, account: Account) -> Standing:
+        """What the user's row has. Raises AuthenticationUnavailable when the user was moved to Clerk just now."""
+        async with self._database.connection() as connection:
+            found = await credentials.find(connection, account.id)
+        if found is None:
+            raise AuthenticationUnavailable
+        return Standing(totp=found.second_factor)
+
+    async def finish_totp(
+        self, session: Session, state: State, code: str, visitor: Visitor, *, again: bool
+    ) -> BackupCodes:
         """Turn the second factor on, by its first code. Raises as `Factors.finish_totp` does."""
         if not self._totp_keys:
             raise AuthenticationUnavailable
@@ -59,6 +70,8 @@ class LegacyFactors:
         step = code_step(secret, code)
         if step is None:
             raise CodeInvalid
+        if again and (await self._find(session)).second_factor:
+            return None
         nonce = os.urandom(12)
         cipher = AESGCM(self._totp_keys[0]).encrypt(nonce, secret.encode(), None)
         async with self._database.transaction() as connection:
@@ -66,15 +79,18 @@ class LegacyFactors:
                 connection, user_id=session.user.id, totp_cipher=cipher, totp_nonce=nonce
             )
             if not on:
+                await self._row(connection, session)
                 raise MethodEnrolled
             await spend(connection, session.user.id, code, step)
         return None
 
-    async def remove_totp(self, session: Session, visitor: Visitor) -> None:
+    async def remove_totp(self, session: Session, visitor: Visitor, *, again: bool) -> None:
         """Turn the second factor off. Raises as `Factors.remove_totp` does."""
         async with self._database.connection() as connection:
             off = await queries.turn_second_factor_off(connection, user_id=session.user.id)
-        if not off:
+            if not off:
+                await self._row(connection, session)
+        if not off and not again:
             raise NotFound("There is no such method on this account.")
 
     async def make_backup_codes(self, session: Session, visitor: Visitor) -> tuple[str, ...]:
@@ -89,7 +105,9 @@ class LegacyFactors:
         """AX sends no text messages."""
         raise MethodUnavailable
 
-    async def finish_phone(self, session: Session, state: State, code: str, visitor: Visitor) -> BackupCodes:
+    async def finish_phone(
+        self, session: Session, state: State, code: str, visitor: Visitor, *, again: bool
+    ) -> BackupCodes:
         """AX sends no text messages."""
         raise MethodUnavailable
 
@@ -97,14 +115,18 @@ class LegacyFactors:
         """AX has no numbers."""
         raise MethodUnavailable
 
-    async def remove_phone(self, session: Session, phone_id: str, visitor: Visitor) -> None:
+    async def remove_phone(self, session: Session, phone_id: str, visitor: Visitor, *, again: bool) -> None:
         """AX has no numbers."""
         raise MethodUnavailable
 
     async def _find(self, session: Session) -> Credentials:
         """The user's row. Raises ReauthenticationRequired when the user was moved to Clerk just now."""
         async with self._database.connection() as connection:
-            found = await credentials.find(connection, session.user.id)
+            return await self._row(connection, session)
+
+    async def _row(self, connection: Connection, session: Session) -> Credentials:
+        """As `_find` does, on this connection."""
+        found = await credentials.find(connection, session.user.id)
         if found is None:
             raise ReauthenticationRequired
         return found

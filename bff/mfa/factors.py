@@ -7,6 +7,7 @@ lately who they are.
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bff.accounts import Account
 from bff.proof.systems import State, SystemName
 from bff.sessions.service import Session
 from bff.visitor import Visitor
@@ -44,6 +45,16 @@ class Enrolled:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a user has, as the system tells it without a session of theirs."""
+
+    totp: bool
+    phones: frozenset[str] = frozenset()
+    """The system's ids of the numbers that are second factors."""
+    default_phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewAuthenticator:
     """An authenticator that is to be set up: not a factor before its first code."""
 
@@ -58,9 +69,16 @@ class NewAuthenticator:
 class NewPhone:
     """A phone number that a code was sent to: not a factor before that comes back."""
 
+    id: str
+    """The system's."""
     sent_to: str
     """Masked."""
     state: State
+
+
+def masked(number: str) -> str:
+    """A number that its owner knows again, as Clerk masks it: +4*******78."""
+    return f"{number[:2]}*******{number[-2:]}"
 
 
 BackupCodes = tuple[str, ...] | None
@@ -68,7 +86,10 @@ BackupCodes = tuple[str, ...] | None
 
 
 class Factors(Protocol):
-    """Every call raises ReauthenticationRequired, AuthenticationUnavailable, TooManyAttempts, or MethodUnavailable."""
+    """Every call raises ReauthenticationRequired, AuthenticationUnavailable, TooManyAttempts, or MethodUnavailable.
+
+    `again` says that the same was asked before, and that the answer was lost: what is done already is no error then.
+    """
 
     name: SystemName
 
@@ -76,15 +97,21 @@ class Factors(Protocol):
         """What the user has."""
         ...
 
+    async def standing(self, account: Account) -> Standing:
+        """What a user has now, whoever asks. Raises AuthenticationUnavailable."""
+        ...
+
     async def begin_totp(self, session: Session, visitor: Visitor) -> NewAuthenticator:
         """Make a secret. Raises MethodEnrolled."""
         ...
 
-    async def finish_totp(self, session: Session, state: State, code: str, visitor: Visitor) -> BackupCodes:
+    async def finish_totp(
+        self, session: Session, state: State, code: str, visitor: Visitor, *, again: bool
+    ) -> BackupCodes:
         """Make the authenticator a factor, by its first code. Raises CodeInvalid or ChallengeExpired."""
         ...
 
-    async def remove_totp(self, session: Session, visitor: Visitor) -> None:
+    async def remove_totp(self, session: Session, visitor: Visitor, *, again: bool) -> None:
         """Take the authenticator away. Raises NotFound."""
         ...
 
@@ -100,7 +127,9 @@ class Factors(Protocol):
         """Send another code. Raises ChallengeExpired."""
         ...
 
-    async def finish_phone(self, session: Session, state: State, code: str, visitor: Visitor) -> BackupCodes:
+    async def finish_phone(
+        self, session: Session, state: State, code: str, visitor: Visitor, *, again: bool
+    ) -> BackupCodes:
         """Make the number a factor, by the code that was sent. Raises CodeInvalid or ChallengeExpired."""
         ...
 
@@ -108,6 +137,6 @@ class Factors(Protocol):
         """Let codes go to this number first. Raises NotFound."""
         ...
 
-    async def remove_phone(self, session: Session, phone_id: str, visitor: Visitor) -> None:
+    async def remove_phone(self, session: Session, phone_id: str, visitor: Visitor, *, again: bool) -> None:
         """Take a number away. Raises NotFound."""
         ...

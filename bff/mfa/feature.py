@@ -1,7 +1,10 @@
 """Second factors, mounted."""
 
+from functools import partial
+
 from aiohttp import web
 
+from bff.changes import Changes
 from bff.events import Events
 from bff.mfa.clerk import ClerkFactors
 from bff.mfa.factors import Factors
@@ -22,18 +25,17 @@ def mount(parts: Parts) -> None:
     """Serve the second factors, and the list of security events."""
     clerk_sessions = ClerkSessions(parts.frontend)
     sessions = Sessions(parts.settings.session, parts.cipher)
-    factors: dict[SystemName, Factors] = {"clerk": ClerkFactors(parts.frontend, parts.database, sessions)}
+    factors: dict[SystemName, Factors] = {
+        "clerk": ClerkFactors(parts.frontend, parts.backend, parts.database, sessions)
+    }
     if LEGACY_FACTORS in parts.app:
         factors["legacy"] = parts.app[LEGACY_FACTORS]
+    events = Events(parts.mailer)
+    changes = Changes(parts.database, sessions, clerk_sessions, events)
     service = MfaService(
-        parts.database,
-        sessions,
-        clerk_sessions,
-        Challenges(parts.cipher),
-        Events(parts.mailer),
-        parts.limits,
-        factors,
+        parts.database, sessions, Challenges(parts.cipher), changes, events, parts.limits, factors
     )
-    pause = round(parts.limits["phone_pause_by_enrolment"].seconds)
+    parts.run(partial(changes.keep_settling, service.happened))
+    pause = round(parts.limits["phone_pause_by_number"].seconds)
     parts.serve(MfaRoutes(service, Identity(parts.database, sessions), parts.edge, pause).endpoints())
     parts.at_end(clerk_sessions.close)

@@ -5,28 +5,26 @@ finished once. Whatever changes the ways in to an account is written down, told 
 other sessions.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import structlog
-
+from bff.accounts import Account
+from bff.changes import Change, Changes, change_of
 from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
-from bff.events import Event, EventKind, Events
+from bff.events import Event, Events
 from bff.limits import Limits
-from bff.mfa.factors import BackupCodes, Enrolled, Factors, NewAuthenticator
+from bff.mfa.factors import BackupCodes, Enrolled, Factors, NewAuthenticator, masked
 from bff.proof.challenges import Aim, Challenge, Challenges
 from bff.proof.systems import Method, MethodName, State, SystemName
 from bff.reauthentication.recent import require_recent_proof
 from bff.refusals import AuthenticationUnavailable, ChallengeExpired, TooManyAttempts
-from bff.sessions.clerk import ClerkSessions
-from bff.sessions.service import ClerkSession, Session, Sessions
+from bff.sessions.service import Session, Sessions
+from bff.tokens import hash_token
 from bff.visitor import Visitor
-from toolkit.database import Connection
 from toolkit.errors import ToolkitError
-
-_log = structlog.get_logger("bff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +56,16 @@ class MfaService:
         self,
         database: Database,
         sessions: Sessions,
-        clerk_sessions: ClerkSessions,
         challenges: Challenges,
+        changes: Changes,
         events: Events,
         limits: Limits,
         factors: Mapping[SystemName, Factors],
     ) -> None:
         self._database = database
         self._sessions = sessions
-        self._clerk_sessions = clerk_sessions
         self._challenges = challenges
+        self._changes = changes
         self._events = events
         self._limits = limits
         self._factors = factors
@@ -80,7 +78,7 @@ class MfaService:
         """Begin to set up an authenticator. Raises Refusal."""
         require_recent_proof(session)
         new = await self._of(session).begin_totp(session, visitor)
-        enrolment_id, expires_at = await self._open(session, "totp", new.state)
+        enrolment_id, expires_at = await self._open(session, Method("totp"), new.state)
         return TotpEnrolment(enrolment_id, expires_at, new)
 
     async def finish_totp(
@@ -88,38 +86,43 @@ class MfaService:
     ) -> BackupCodes:
         """Try the authenticator's first code; the backup codes that come with it. Raises Refusal."""
         require_recent_proof(session)
-        challenge = await self._attempt(session, enrolment_id, "totp", visitor)
+        challenge, _ = await self._attempt(session, enrolment_id, "totp", visitor)
         await self._forget_proofs(session)
-        try:
-            codes = await self._of(session).finish_totp(session, challenge.state, code, visitor)
-        except (AuthenticationUnavailable, TooManyAttempts) as refused:
-            await self._give_back(enrolment_id, refused)
-            raise
-        await self._done(session, "totp_added", visitor, enrolment_id, sign_out_others=sign_out_others)
-        return codes
+        change = change_of(
+            session,
+            "totp_added",
+            visitor,
+            subject=hash_token(enrolment_id).hex(),
+            sign_out_others=sign_out_others,
+        )
+        async with self._finishing(enrolment_id), self._changes.making(change) as again:
+            return await self._of(session).finish_totp(session, challenge.state, code, visitor, again=again)
 
     async def remove_totp(self, session: Session, visitor: Visitor, *, sign_out_others: bool) -> None:
         """Take the authenticator away. Raises Refusal."""
         require_recent_proof(session)
-        await self._of(session).remove_totp(session, visitor)
-        await self._done(session, "totp_removed", visitor, sign_out_others=sign_out_others)
+        change = change_of(session, "totp_removed", visitor, sign_out_others=sign_out_others)
+        async with self._changes.making(change) as again:
+            await self._of(session).remove_totp(session, visitor, again=again)
 
     async def make_backup_codes(
         self, session: Session, visitor: Visitor, *, sign_out_others: bool
     ) -> tuple[str, ...]:
         """New backup codes in place of the old. Raises Refusal."""
         require_recent_proof(session)
-        codes = await self._of(session).make_backup_codes(session, visitor)
-        await self._done(session, "backup_codes_made", visitor, sign_out_others=sign_out_others)
-        return codes
+        change = change_of(session, "backup_codes_made", visitor, sign_out_others=sign_out_others)
+        async with self._changes.making(change):
+            return await self._of(session).make_backup_codes(session, visitor)
 
     async def begin_phone(self, session: Session, number: str, visitor: Visitor) -> PhoneEnrolment:
         """Send a code to a number that is to be added. Raises Refusal."""
         require_recent_proof(session)
+        # The pause first: whoever asks too early must not use up the few that there are.
+        await self._limits.spend(("phone_pause_by_number", f"{session.user.id} {masked(number)}"))
         await self._limits.spend(("phone_code_by_user", session.user.id))
         new = await self._of(session).begin_phone(session, number, visitor)
-        enrolment_id, expires_at = await self._open(session, "sms", new.state)
-        await self._limits.spend(("phone_pause_by_enrolment", enrolment_id))
+        method = Method("sms", new.sent_to, new.id)
+        enrolment_id, expires_at = await self._open(session, method, new.state)
         return PhoneEnrolment(enrolment_id, expires_at, new.sent_to)
 
     async def resend_phone(self, session: Session, enrolment_id: str, visitor: Visitor) -> None:
@@ -127,10 +130,10 @@ class MfaService:
         require_recent_proof(session)
         async with self._database.connection() as connection:
             challenge = await self._challenges.get(connection, enrolment_id, _aim(session))
-        if challenge is None or challenge.method("sms") is None:
+        method = challenge.method("sms") if challenge is not None else None
+        if challenge is None or method is None:
             raise ChallengeExpired
-        # The pause first: whoever asks too early must not use up the few that there are.
-        await self._limits.spend(("phone_pause_by_enrolment", enrolment_id))
+        await self._limits.spend(("phone_pause_by_number", f"{session.user.id} {method.to}"))
         await self._limits.spend(("phone_code_by_user", session.user.id))
         await self._of(session).resend_phone(session, challenge.state, visitor)
 
@@ -139,109 +142,101 @@ class MfaService:
     ) -> BackupCodes:
         """Try the code that was sent; the backup codes that come with the first factor. Raises Refusal."""
         require_recent_proof(session)
-        challenge = await self._attempt(session, enrolment_id, "sms", visitor)
+        challenge, method = await self._attempt(session, enrolment_id, "sms", visitor)
         await self._forget_proofs(session)
-        try:
-            codes = await self._of(session).finish_phone(session, challenge.state, code, visitor)
-        except (AuthenticationUnavailable, TooManyAttempts) as refused:
-            await self._give_back(enrolment_id, refused)
-            raise
-        await self._done(session, "phone_added", visitor, enrolment_id, sign_out_others=sign_out_others)
-        return codes
+        change = change_of(
+            session, "phone_added", visitor, subject=method.reference or "", sign_out_others=sign_out_others
+        )
+        async with self._finishing(enrolment_id), self._changes.making(change) as again:
+            return await self._of(session).finish_phone(session, challenge.state, code, visitor, again=again)
 
     async def make_phone_default(self, session: Session, phone_id: str, visitor: Visitor) -> None:
         """Let codes go to this number first. Raises Refusal."""
         require_recent_proof(session)
-        await self._of(session).make_phone_default(session, phone_id, visitor)
-        await self._done(session, "default_phone_changed", visitor)
+        async with self._changes.making(
+            change_of(session, "default_phone_changed", visitor, subject=phone_id)
+        ):
+            await self._of(session).make_phone_default(session, phone_id, visitor)
 
     async def remove_phone(
         self, session: Session, phone_id: str, visitor: Visitor, *, sign_out_others: bool
     ) -> None:
         """Take a number away. Raises Refusal."""
         require_recent_proof(session)
-        await self._of(session).remove_phone(session, phone_id, visitor)
-        await self._done(session, "phone_removed", visitor, sign_out_others=sign_out_others)
+        change = change_of(
+            session, "phone_removed", visitor, subject=phone_id, sign_out_others=sign_out_others
+        )
+        async with self._changes.making(change) as again:
+            await self._of(session).remove_phone(session, phone_id, visitor, again=again)
 
     async def events(self, session: Session) -> list[Event]:
         """What was done to the user's ways in, the newest first."""
         async with self._database.connection() as connection:
             return await self._events.of_user(connection, session.user.id)
 
+    async def happened(self, account: Account, change: Change) -> bool:
+        """Whether the user's second factors stand as after a change. Raises Refusal."""
+        enrolled = await self._at(account.clerk_id).standing(account)
+        match change.kind:
+            case "totp_added":
+                return enrolled.totp
+            case "totp_removed":
+                return not enrolled.totp
+            case "phone_added":
+                return change.subject in enrolled.phones
+            case "phone_removed":
+                return change.subject not in enrolled.phones
+            case "default_phone_changed":
+                return change.subject == enrolled.default_phone
+        return True  # new backup codes, which nothing tells from the old: better told of once too often
+
     def _of(self, session: Session) -> Factors:
-        factors = self._factors.get("clerk" if session.user.clerk_id is not None else "legacy")
+        return self._at(session.user.clerk_id)
+
+    def _at(self, clerk_id: str | None) -> Factors:
+        factors = self._factors.get("clerk" if clerk_id is not None else "legacy")
         if factors is None:
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         return factors
 
-    async def _open(self, session: Session, method: MethodName, state: State) -> tuple[str, datetime]:
+    async def _open(self, session: Session, method: Method, state: State) -> tuple[str, datetime]:
         challenge = Challenge(
-            session.user.id, self._of(session).name, _aim(session), "second_factor", (Method(method),), state
+            session.user.id, self._of(session).name, _aim(session), "second_factor", (method,), state
         )
         async with self._database.connection() as connection:
             return await self._challenges.open(connection, challenge)
 
     async def _attempt(
         self, session: Session, enrolment_id: str, method: MethodName, visitor: Visitor
-    ) -> Challenge:
+    ) -> tuple[Challenge, Method]:
         """Spend an attempt on an enrolment before its code is looked at. Raises ChallengeExpired or TooManyAttempts."""
         await self._limits.spend(("code_by_address", visitor.network))
         await self._limits.spend(("enrolment_by_user", session.user.id))
         async with self._database.connection() as connection:
             challenge = await self._challenges.attempt(connection, enrolment_id, _aim(session))
-        if (
-            challenge is None
-            or challenge.method(method) is None
-            or challenge.system != self._of(session).name
-        ):
+        found = challenge.method(method) if challenge is not None else None
+        if challenge is None or found is None or challenge.system != self._of(session).name:
             raise ChallengeExpired
-        return challenge
+        return challenge, found
 
-    async def _give_back(
-        self, enrolment_id: str, refused: AuthenticationUnavailable | TooManyAttempts
-    ) -> None:
-        if not refused.asked:
-            async with self._database.connection() as connection:
-                await self._challenges.give_back(connection, enrolment_id)
-
-    async def _done(
-        self,
-        session: Session,
-        kind: EventKind,
-        visitor: Visitor,
-        enrolment_id: str | None = None,
-        *,
-        sign_out_others: bool = False,
-    ) -> None:
-        """Write down what was done, tell the owner, and end their other sessions if they want it.
-
-        It is done already: if it can't be written down, that is logged, and the owner is told all the same.
-        """
-        ended: list[ClerkSession] = []
+    @asynccontextmanager
+    async def _finishing(self, enrolment_id: str) -> AsyncIterator[None]:
+        """Around the code of an enrolment, which is over with a right one; one that nobody looked at costs no attempt."""
         try:
-            async with self._database.transaction() as connection:
-                if enrolment_id is not None:
-                    await self._challenges.use(connection, enrolment_id)
-                await self._events.add(connection, session.user.id, kind, visitor)
-                if sign_out_others:
-                    ended = await self._end_others(connection, session, visitor)
-        except ToolkitError as error:
-            _log.error("a change of a second factor was not written down", kind=kind, error=str(error))
-        self._events.tell(session.user.email, kind, visitor)
-        for behind in ended:
-            self._clerk_sessions.end(behind, visitor)
+            yield
+        except (AuthenticationUnavailable, TooManyAttempts) as refused:
+            if not refused.asked:
+                async with self._database.connection() as connection:
+                    await self._challenges.give_back(connection, enrolment_id)
+            raise
+        with suppress(ToolkitError):  # it is done, and nobody can finish it again
+            async with self._database.connection() as connection:
+                await self._challenges.use(connection, enrolment_id)
 
     async def _forget_proofs(self, session: Session) -> None:
         """Before there is another factor: who proved a password alone, in another session, has then proven too little."""
         async with self._database.connection() as connection:
             await self._sessions.forget_proofs(connection, session)
-
-    async def _end_others(
-        self, connection: Connection, session: Session, visitor: Visitor
-    ) -> list[ClerkSession]:
-        ended = await self._sessions.revoke_others(connection, session)
-        await self._events.add(connection, session.user.id, "other_sessions_ended", visitor)
-        return ended
 
 
 def _aim(session: Session) -> Aim:

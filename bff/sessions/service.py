@@ -146,12 +146,14 @@ class Sessions:
             return False, None
         return True, self._behind(record)
 
-    async def revoke_others(self, connection: Connection, session: Session) -> list[ClerkSession]:
+    async def revoke_others(
+        self, connection: Connection, user_id: UUID, session_id: UUID
+    ) -> list[ClerkSession]:
         """End all sessions of the user but this one; those in Clerk that stand behind them come back."""
         ended = [
             self._behind(record)
             async for record in queries.revoke_other_sessions(
-                connection, session_id=session.id, user_id=session.user.id
+                connection, session_id=session_id, user_id=user_id
             )
         ]
         return [behind for behind in ended if behind is not None]

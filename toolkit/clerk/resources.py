@@ -36,6 +36,15 @@ class EmailAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class UserPhoneNumber:
+    """A phone number of a user."""
+
+    id: str
+    reserved_for_second_factor: bool = False
+    default_second_factor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     id: str
     external_id: str | None
@@ -52,7 +61,7 @@ class User:
     locked: bool
     created_at: int
     last_sign_in_at: int | None = None
-    phone_numbers: tuple[Mapping[str, JsonValue], ...] = ()
+    phone_numbers: tuple[UserPhoneNumber, ...] = ()
     passkeys: tuple[Mapping[str, JsonValue], ...] = ()
     external_accounts: tuple[Mapping[str, JsonValue], ...] = ()
     web3_wallets: tuple[Mapping[str, JsonValue], ...] = ()

@@ -41,7 +41,7 @@ LimitName = Literal[
     "reauthentication_by_session",
     "enrolment_by_user",
     "phone_code_by_user",
-    "phone_pause_by_enrolment",
+    "phone_pause_by_number",
     "signup_by_address",
     "signup_by_email",
     "signup_login_by_email",
@@ -103,7 +103,7 @@ LIMITS: Mapping[LimitName, Rule] = {
     "phone_code_by_user": _rule(
         "user", 5, 3600, "Text messages to numbers that are to be added: nobody's phone is flooded."
     ),
-    "phone_pause_by_enrolment": _rule("enrolment", 1, 30, "The pause between two text messages."),
+    "phone_pause_by_number": _rule("user and number", 1, 30, "The pause between two text messages."),
     "signup_by_address": _rule("address", 20, 3600, "Signups that are begun."),
     "signup_by_email": _rule(
         "email address", 10, 3600, "Signups with all that Clerk takes: each sends a mail to the address."

@@ -198,16 +198,20 @@ function authenticator({ totp, offered }) {
   });
 }
 
+function phoneDetails(on, first) {
+  if (!on) return "Gets no codes. To have it get them, remove it and add it again.";
+  return first ? "Gets the codes first." : "";
+}
+
 function phone({ id, number, second_factor: on, default: first }, severalOn) {
   const path = `/auth/mfa/phones/${id}`;
-  const prefer = { press: (button) => act(button, `${path}/default`, () => back("Codes go to this number first.")) };
+  const prefer = (button) => act(button, `${path}/default`, () => back("Codes go to this number first."));
   return row({
     name: `Text message to ${number}`,
-    details: first && severalOn ? "Gets the codes first." : "",
+    details: phoneDetails(on, first && severalOn),
     state: on ? "On" : "Off",
     choices: [
-      !on && { text: "Use for codes", ...prefer },
-      on && severalOn && !first && { text: "Use first", ...prefer },
+      on && severalOn && !first && { text: "Use first", press: prefer },
       { text: "Remove", press: () => remove(`the number ${number}`, path) },
     ],
   });
@@ -249,7 +253,8 @@ async function load() {
   const log = await callSignedIn("GET", "/auth/events");
   const failed = [mfa, log].find((answer) => answer.status !== 200);
   if (failed) {
-    out(failed, load);
+    if (isOut(failed)) out(failed, load);
+    else problem.textContent = failed.content?.detail;
     return;
   }
   const rows = [authenticator(mfa.content), ...phones(mfa.content), backupCodes(mfa.content)];

@@ -1,6 +1,7 @@
 SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10s';
 
+DROP TABLE IF EXISTS clerk_migration.changes;
 DROP TABLE IF EXISTS clerk_migration.security_events;
 DROP TABLE IF EXISTS clerk_migration.login_counts;
 DROP TABLE IF EXISTS clerk_migration.attempts;

@@ -111,3 +111,27 @@ CREATE INDEX IF NOT EXISTS security_events_user_id_at_idx ON clerk_migration.sec
 
 COMMENT ON TABLE clerk_migration.security_events IS 'What was done to the ways in to an account, for its owner to see: kept 90 days.';
 COMMENT ON COLUMN clerk_migration.security_events.kind IS 'A name of bff/events.py, for example totp_removed.';
+
+CREATE TABLE IF NOT EXISTS clerk_migration.changes (
+    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    user_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    sign_out_others boolean NOT NULL,
+    ip_address inet,
+    user_agent text,
+    lost boolean NOT NULL DEFAULT false,
+    look_at timestamptz NOT NULL
+);
+
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX IF NOT EXISTS changes_user_id_idx ON clerk_migration.changes (user_id);
+
+COMMENT ON TABLE clerk_migration.changes IS 'Changes of the ways in to an account that a system was asked for, until it is known what came of them.';
+COMMENT ON COLUMN clerk_migration.changes.session_id IS 'The session that asks for it, which goes on when the others end.';
+COMMENT ON COLUMN clerk_migration.changes.kind IS 'The security event that it becomes.';
+COMMENT ON COLUMN clerk_migration.changes.subject IS 'What of several it is about: a phone number''s id in Clerk, or the SHA-256 of an enrolment''s id.';
+COMMENT ON COLUMN clerk_migration.changes.lost IS 'The system was asked, and its answer was lost.';
+COMMENT ON COLUMN clerk_migration.changes.look_at IS 'When it is looked up whether it was done, if nobody has said so by then.';

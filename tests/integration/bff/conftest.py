@@ -164,7 +164,7 @@ class World:
             "signup_by_email": most(1000),
             "signup_code_by_address": most(1000),
             "signup_pause_by_signup": most(1, 0.02),
-            "phone_pause_by_enrolment": most(1, 0.02),
+            "phone_pause_by_number": most(1, 0.02),
             "code_pause_by_challenge": most(1, 0.02),
         }
     )

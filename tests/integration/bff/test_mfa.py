@@ -7,6 +7,7 @@ import pyotp
 import pytest
 
 from tests.integration.bff.conftest import Bff, Reply, World, most
+from tests.waiting import until
 
 EMAIL = "clerk@example.com"
 NUMBER = "+4915112345678"
@@ -126,11 +127,12 @@ async def test_a_number_whose_code_was_never_typed_may_be_added_again(owner: Own
         begun = await owner.ask("POST", "/mfa/phones", {"number": NUMBER})
         assert begun.status == 201
         sent = await owner.world.mail(NUMBER, "phone_code", count=count)
+        await asyncio.sleep(0.05)  # the pause between two messages, which is short here
     assert (await owner.finish(begun.content["enrolment_id"], sent[-1]["code"], "phones")).status == 200
 
 
 async def test_another_text_message_comes_after_a_pause_and_not_often(world: World) -> None:
-    world.limits["phone_pause_by_enrolment"] = most(1, 1_000_000)
+    world.limits["phone_pause_by_number"] = most(1, 1_000_000)
     world.limits["phone_code_by_user"] = most(2, 1_000_000)
     await asyncio.to_thread(world.emulator.settings, phone_number=True)
     email, bff = await world.add(), await world.bff()
@@ -228,3 +230,93 @@ async def test_with_clerk_out_nothing_changes(owner: Owner) -> None:
     assert await owner.bff.signed_in(owner.token)
     assert await owner.events() == []
     assert (await owner.finish(enrolment_id, authenticator.now())).status == 200
+
+
+def lose(owner: Owner, path: str, method: str, times: int = 1) -> None:
+    """Have Clerk do what it is asked, and its answer be lost."""
+    match = {"path": path, "method": method}
+    owner.world.emulator.add_fault({"match": match, "times": times, "drop": "after"})
+
+
+async def test_an_answer_that_is_lost_is_asked_for_again(owner: Owner) -> None:
+    """The backup codes went with it: there are others."""
+    enrolment_id, authenticator = await owner.begin_totp()
+    lose(owner, "/v1/me/totp/attempt_verification", "POST")
+    assert (await owner.finish(enrolment_id, authenticator.now())).code == "authentication_unavailable"
+    assert await owner.events() == []
+    begun = await owner.bff.reauthenticate(owner.token)  # Clerk wants the new factor before it makes codes
+    code = await owner.world.fresh_code(authenticator.secret)
+    assert (await owner.bff.prove(owner.token, begun.content["challenge"]["id"], code)).status == 200
+    done = await owner.finish(enrolment_id, authenticator.now())
+    assert (done.status, len(done.content["backup_codes"])) == (200, 10)
+    assert await owner.events() == ["totp_added"]
+    first = await owner.bff.login("somebody@example.com")
+    code = done.content["backup_codes"][0]
+    assert (await owner.bff.finish(first.content["challenge"]["id"], code, "backup_code")).status == 200
+    assert (await owner.finish(enrolment_id, authenticator.now())).code == "challenge_expired"
+
+
+async def test_a_number_whose_answer_was_lost(owner: Owner) -> None:
+    begun = await owner.ask("POST", "/mfa/phones", {"number": NUMBER})
+    (message,) = await owner.world.mail(NUMBER, "phone_code")
+    lose(owner, "/v1/me/phone_numbers/*/attempt_verification", "POST")
+    enrolment_id = begun.content["enrolment_id"]
+    assert (await owner.finish(enrolment_id, message["code"], "phones")).status == 503
+    challenge = (await owner.bff.reauthenticate(owner.token)).content["challenge"]["id"]
+    sent = await owner.world.mail(NUMBER, "phone_code", count=2)
+    assert (await owner.bff.prove(owner.token, challenge, sent[-1]["code"], "sms")).status == 200
+    done = await owner.finish(enrolment_id, message["code"], "phones")
+    assert (done.status, len(done.content["backup_codes"])) == (200, 10)
+    assert await owner.events() == ["phone_added"]
+
+
+async def with_totp(owner: Owner) -> pyotp.TOTP:
+    enrolment_id, authenticator = await owner.begin_totp()
+    assert (await owner.finish(enrolment_id, authenticator.now())).status == 200
+    await owner.prove(authenticator)
+    return authenticator
+
+
+@pytest.mark.parametrize("lost", [1, 100])
+async def test_a_removal_whose_answer_is_lost(owner: Owner, lost: int) -> None:
+    """The request is repeated by itself; if that does not help either, by whoever asked for it."""
+    others = await owner.bff.token("somebody@example.com")
+    await owner.bff.reauthenticate(owner.token)
+    await with_totp(owner)
+    lose(owner, "/v1/me/totp", "DELETE", lost)
+    removed = await owner.ask("DELETE", "/mfa/totp?sign_out_others=true")
+    if lost > 1:
+        assert removed.status == 503
+        removed = await owner.ask("DELETE", "/mfa/totp")
+    assert removed.status == 204
+    assert set(await owner.events()) == {"other_sessions_ended", "totp_removed", "totp_added"}
+    assert not await owner.bff.signed_in(others)
+    assert await owner.world.connection.fetchval("SELECT count(*) FROM clerk_migration.changes") == 0
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+async def test_what_became_of_a_change_is_found_out(owner: Owner, drop: str) -> None:
+    """Nobody asks again: whether it was done is seen in Clerk, and the owner is told."""
+    await with_totp(owner)
+    match = {"path": "/v1/me/totp", "method": "DELETE"}
+    owner.world.emulator.add_fault({"match": match, "times": 100, "drop": drop})
+    assert (await owner.ask("DELETE", "/mfa/totp")).status == 503
+    assert await owner.events() == ["totp_added"]
+    table = "clerk_migration.changes"
+    assert await owner.world.connection.execute(f"UPDATE {table} SET look_at = now()") == "UPDATE 1"
+
+    async def settled() -> bool:
+        return not await owner.world.connection.fetchval(f"SELECT count(*) FROM {table}")
+
+    await until(settled)
+    told = ["totp_removed", "totp_added"] if drop == "after" else ["totp_added"]
+    assert await owner.events() == told
+    mails = await owner.world.mail("somebody@example.com", "mail", count=len(told))
+    assert len(mails) == len(told)
+
+
+async def test_a_wrong_code_is_no_change(owner: Owner) -> None:
+    enrolment_id, authenticator = await owner.begin_totp()
+    wrong = "000000" if authenticator.now() != "000000" else "111111"
+    await owner.finish(enrolment_id, wrong)
+    assert await owner.world.connection.fetchval("SELECT count(*) FROM clerk_migration.changes") == 0

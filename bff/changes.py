@@ -1,0 +1,198 @@
+"""Changes of the ways in to an account. Each is written down before the system is asked for it, so that none happens silently.
+
+When the system's answer is lost, or a process dies, nobody knows whether it was done. Then whoever tries again is told, and
+otherwise any replica looks at the account a little later: what was done is told to the owner, and ends their other sessions
+if that was wanted.
+
+    async with changes.making(change) as again:
+        ...                       # ask the system; `again` says that it was asked before, and perhaps did it
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from bff import accounts
+from bff.accounts import Account
+from bff.database import Database
+from bff.events import EventKind, Events
+from bff.refusals import AuthenticationUnavailable, Refusal
+from bff.sessions.clerk import ClerkSessions
+from bff.sessions.service import ClerkSession, Session, Sessions
+from bff.visitor import Visitor
+from toolkit.database import queries
+from toolkit.errors import ToolkitError
+
+LOOK_AFTER = timedelta(seconds=30)
+"""How long whoever asked for a change has it for themselves; longer than any of it takes."""
+SECONDS = 10.0
+"""Between two looks for changes that nobody finished."""
+AT_ONCE = 20
+
+_log = structlog.get_logger("bff")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that is to be done to the ways in to an account."""
+
+    user_id: UUID
+    session_id: UUID
+    """The session that asks for it."""
+    kind: EventKind
+    visitor: Visitor
+    subject: str = ""
+    """What of several it is about: a system's id of a phone number, say."""
+    sign_out_others: bool = False
+
+
+Happened = Callable[[Account, Change], Awaitable[bool]]
+"""Whether the account stands as after the change. Raises Refusal when that can't be told now."""
+
+
+def change_of(
+    session: Session, kind: EventKind, visitor: Visitor, *, subject: str = "", sign_out_others: bool = False
+) -> Change:
+    """A change that the holder of a session asks for."""
+    return Change(session.user.id, session.id, kind, visitor, subject, sign_out_others)
+
+
+class Changes:
+    """Writes changes down, and what came of them."""
+
+    def __init__(
+        self, database: Database, sessions: Sessions, clerk_sessions: ClerkSessions, events: Events
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._clerk_sessions = clerk_sessions
+        self._events = events
+
+    @asynccontextmanager
+    async def making(self, change: Change) -> AsyncIterator[bool]:
+        """Around asking a system for a change. Gives whether it was asked before, and its answer was lost.
+
+        A refusal means that nothing was done, unless the system was asked and did not answer.
+        """
+        async with self._database.connection() as connection:
+            begun = await queries.begin_change(
+                connection,
+                user_id=change.user_id,
+                session_id=change.session_id,
+                kind=change.kind,
+                subject=change.subject,
+                sign_out_others=change.sign_out_others,
+                address=change.visitor.address,
+                user_agent=change.visitor.user_agent,
+                look_after=LOOK_AFTER,
+            )
+        change_id: int = begun["id"]
+        try:
+            yield begun["again"]
+        except AuthenticationUnavailable as refused:
+            await (self._lose(change_id) if refused.asked else self._drop(change_id))
+            raise
+        except Refusal:
+            await self._drop(change_id)
+            raise
+        await self._note(change_id, change)
+
+    async def keep_settling(self, happened: Happened) -> None:
+        """Find out, as long as the server runs, what became of the changes that nobody finished."""
+        while True:
+            await asyncio.sleep(SECONDS)
+            try:
+                await self.settle(happened)
+            except ToolkitError as error:
+                _log.warning("changes were not looked after", error=str(error))
+            except Exception:
+                _log.exception("changes were not looked after")
+
+    async def settle(self, happened: Happened) -> None:
+        """Find out what became of the changes that nobody finished in time. What can't be told now is looked at again."""
+        async with self._database.connection() as connection:
+            records = [
+                record
+                async for record in queries.take_unsettled_changes(
+                    connection, look_after=LOOK_AFTER, most=AT_ONCE
+                )
+            ]
+        for record in records:
+            await self._settle(record, happened)
+
+    async def _settle(self, record: Any, happened: Happened) -> None:
+        change = Change(
+            record["user_id"],
+            record["session_id"],
+            record["kind"],
+            Visitor(record["ip_address"], record["user_agent"]),
+            record["subject"],
+            record["sign_out_others"],
+        )
+        async with self._database.connection() as connection:
+            account = await accounts.by_id(connection, change.user_id)
+        try:
+            done = account is not None and await happened(account, change)
+        except Refusal as refusal:
+            _log.warning(
+                "it is not known yet whether a change was made", kind=change.kind, error=str(refusal)
+            )
+            return
+        if done:
+            await self._note(record["id"], change)
+        else:
+            await self._drop(record["id"])
+
+    async def _note(self, change_id: int, change: Change) -> None:
+        """Write down that a change was made, tell the owner, and end their other sessions if that was wanted: once.
+
+        It is done already: if it can't be written down now, that is done later.
+        """
+        ended: list[ClerkSession] = []
+        account = None
+        try:
+            async with self._database.transaction() as connection:
+                if not await queries.end_change(connection, change_id=change_id):
+                    return
+                before = await queries.end_lost_changes(
+                    connection, user_id=change.user_id, kind=change.kind, subject=change.subject
+                )
+                account = await accounts.by_id(connection, change.user_id)
+                await self._events.add(connection, change.user_id, change.kind, change.visitor)
+                if change.sign_out_others or before:
+                    ended = await self._sessions.revoke_others(connection, change.user_id, change.session_id)
+                    await self._events.add(connection, change.user_id, "other_sessions_ended", change.visitor)
+        except ToolkitError as error:
+            _log.error("a change is written down later", kind=change.kind, error=str(error))
+            return
+        if account is not None:
+            self._events.tell(account.email, change.kind, change.visitor)
+        for behind in ended:
+            self._clerk_sessions.end(behind, change.visitor)
+
+    async def _lose(self, change_id: int) -> None:
+        """The answer was lost: whoever asks again is told."""
+        with _later():
+            async with self._database.connection() as connection:
+                await queries.lose_change(connection, change_id=change_id)
+
+    async def _drop(self, change_id: int) -> None:
+        """Nothing was done."""
+        with _later():
+            async with self._database.connection() as connection:
+                await queries.end_change(connection, change_id=change_id)
+
+
+@contextmanager
+def _later() -> Iterator[None]:
+    """Around what is found out later if it can't be written down now."""
+    try:
+        yield
+    except ToolkitError as error:
+        _log.warning("what became of a change is looked at later", error=str(error))
