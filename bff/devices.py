@@ -1,7 +1,8 @@
-"""Devices on which somebody logged in with Clerk before. The browser holds an opaque id; Clerk's client token stays here,
-encrypted, for each user apart.
+"""Devices on which somebody logged in before. The browser holds an opaque id; Clerk's client token stays here, encrypted,
+for each user apart.
 
-Without it every login would come from a new client, and Clerk's client trust would want an emailed code each time.
+Without it every login would come from a new client, and Clerk's client trust would want an emailed code each time. A
+device where a user logged in on legacy has none yet: the user is known there all the same, and still is after the move.
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +19,8 @@ LIFETIME = timedelta(days=365)
 class Device:
     """A device as it is for one user."""
 
-    client_token: str = field(repr=False)
-    """What Clerk knows it by."""
+    client_token: str | None = field(repr=False)
+    """What Clerk knows it by; None where the user never logged in with Clerk, or when another key sealed it."""
     proved: bool
     """The user got in there. Who typed the right password and nothing else did not."""
 
@@ -35,15 +36,23 @@ class Devices:
         if not device:
             return None
         record = await queries.get_device(connection, device_hash=hash_token(device), user_id=user_id)
-        token = self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"])) if record else None
-        return Device(token, record["proved"]) if token is not None else None
+        if record is None:
+            return None
+        token = self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"]))
+        return Device(token, record["proved"])
 
     async def keep(
-        self, connection: Connection, device: str | None, user_id: UUID, client_token: str, *, proved: bool
+        self,
+        connection: Connection,
+        device: str | None,
+        user_id: UUID,
+        client_token: str | None,
+        *,
+        proved: bool,
     ) -> str:
-        """Keep the user's client token; the device's new id."""
+        """Know the user on the device, with a client token if there is a new one; the device's new id."""
         renamed = await self.rename(connection, device)
-        sealed = self._cipher.seal(client_token)
+        sealed = self._cipher.seal(client_token) if client_token is not None else Sealed(None, None)
         await queries.put_device(
             connection,
             device_hash=hash_token(renamed),

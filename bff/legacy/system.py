@@ -18,6 +18,7 @@ from bff.proof.systems import (
     State,
     StepNeeded,
     SystemName,
+    Trust,
 )
 from bff.refusals import CodeInvalid, CredentialsInvalid
 from bff.visitor import Visitor
@@ -39,7 +40,7 @@ class LegacySystem:
         self._totp_keys = totp_keys
 
     async def check_password(
-        self, account: Account, password: str, device: Device | None, visitor: Visitor
+        self, account: Account, password: str, device: Device | None, trust: Trust, visitor: Visitor
     ) -> Proved | StepNeeded | NewPasswordNeeded:
         """Check a password against its digest. Raises as `System.check_password` does."""
         found = await self._find(account)

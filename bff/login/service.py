@@ -100,7 +100,7 @@ class LoginService:
         """
         await self._limits.spend(("sign_in_by_address", visitor.network))
         user_id = claim.account.id if claim.account is not None else None
-        if claim.device is not None and claim.device.proved:
+        if claim.trust == "device":
             await self._limits.spend(("login_by_account", f"{user_id} on {visitor.device}"))
         else:
             await self._limits.spend(("login_by_account", claim.email), ("login_by_account", user_id))

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import get_args
 
 import structlog
 
@@ -27,6 +28,7 @@ from bff.proof.systems import (
     State,
     StepNeeded,
     SystemName,
+    Trust,
 )
 from bff.refusals import AuthenticationUnavailable, CodeInvalid, CredentialsInvalid, TooManyAttempts
 from bff.sessions.clerk import ClerkSessions
@@ -59,9 +61,9 @@ _METHODS: dict[str, MethodName] = {
 }
 _STRATEGIES = {method: strategy for strategy, method in _METHODS.items()}
 _KINDS: dict[str, Kind] = {"needs_second_factor": "second_factor", "needs_client_trust": "client_trust"}
-_SIGN_IN, _KNOWN, _CODE = "sign_in", "known_device", "code"
-"""The facts that a state holds: Clerk's id of the sign-in, whether the user is known on the device, and the authenticator
-code that was right."""
+_SIGN_IN, _TRUST, _CODE = "sign_in", "trust", "code"
+"""The facts that a state holds: Clerk's id of the sign-in, what spoke for its visitor, and the authenticator code that was
+right."""
 
 _GONE = (ClientInvalid, ResourceNotFound, SignInOver)
 """Clerk does not know the sign-in any more, or it is over."""
@@ -90,12 +92,11 @@ class ClerkSystem:
         self._lockout = lockout
 
     async def check_password(
-        self, account: Account, password: str, device: KnownDevice | None, visitor: Visitor
+        self, account: Account, password: str, device: KnownDevice | None, trust: Trust, visitor: Visitor
     ) -> Proved | StepNeeded | NewPasswordNeeded:
         """Sign in, within SECONDS for all the calls that it takes. Raises as `System.check_password` does."""
-        known = device is not None and device.proved
         client_token = device.client_token if device is not None else None
-        async with self._before_it_locks(account, known_device=known):
+        async with self._before_it_locks(account, trust):
             try:
                 async with asyncio.timeout(SECONDS):
                     result = await self._sign_in_afresh_if_needed(account, password, client_token, visitor)
@@ -106,8 +107,8 @@ class ClerkSystem:
             await self._lockout.forget(account)
             return result
         await self._lockout.take_back(account)
-        if isinstance(result, StepNeeded) and known:
-            return replace(result, state=replace(result.state, facts={**result.state.facts, _KNOWN: "yes"}))
+        if isinstance(result, StepNeeded):
+            return replace(result, state=replace(result.state, facts={**result.state.facts, _TRUST: trust}))
         return result
 
     async def pretend(self, password: str) -> None:
@@ -130,7 +131,7 @@ class ClerkSystem:
         device = self._device(state.client_token, visitor)
         if method == "totp" and await self._is_spent(account, code):
             raise CodeInvalid
-        async with self._before_it_locks(account, known_device=_KNOWN in state.facts):
+        async with self._before_it_locks(account, _trust(state)):
             try:
                 with refused(*_GONE, *_NEW_PASSWORD):
                     sign_in = await device.attempt_second_factor(
@@ -165,12 +166,15 @@ class ClerkSystem:
             )
 
     @asynccontextmanager
-    async def _before_it_locks(self, account: Account, *, known_device: bool) -> AsyncIterator[None]:
+    async def _before_it_locks(self, account: Account, trust: Trust) -> AsyncIterator[None]:
         """Around what Clerk counts if it is wrong. Raises CredentialsInvalid when Clerk is not to be asked any more."""
-        await self._lockout.spend(account, known_device=known_device)
+        await self._lockout.spend(account, trust)
         try:
             yield
-        except (TooManyAttempts, AuthenticationUnavailable, Gone):  # nothing was wrong
+        except (TooManyAttempts, AuthenticationUnavailable) as refused:
+            await (self._lockout.forgive if refused.asked else self._lockout.take_back)(account)
+            raise
+        except Gone:  # nothing was wrong
             await self._lockout.take_back(account)
             raise
 
@@ -260,6 +264,11 @@ def _methods(factors: tuple[Factor, ...]) -> tuple[Method, ...]:
         for factor in sorted(factors, key=lambda factor: (factor.strategy != "totp", not factor.default))
         if factor.strategy in _METHODS
     )
+
+
+def _trust(state: State) -> Trust:
+    trusts: tuple[Trust, ...] = get_args(Trust)
+    return next((trust for trust in trusts if trust == state.facts.get(_TRUST)), "none")
 
 
 def _factor(method: Method) -> Factor:

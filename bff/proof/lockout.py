@@ -1,16 +1,18 @@
 """Clerk locks a user after too many wrong passwords and codes, whoever typed them. So that no stranger shuts somebody out,
 Clerk is not asked any more about a user before it would lock: on devices that the user is not known on long before, on
-those that they are known on just before.
+those that they are known on just before, and in between for somebody who has a session, which can be stolen.
 
 What is refused here looks like a wrong password (invariant 9). Passwords and codes that were right begin the count anew.
 """
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
 from bff.accounts import Account
 from bff.limits import Limits
+from bff.proof.systems import Trust
 from bff.refusals import CredentialsInvalid, TooManyAttempts
 from toolkit.clerk import ClerkError, FrontendClient, UserLockout
 
@@ -30,9 +32,9 @@ class Lockout:
         self._frontend = frontend
         self._settings = USUAL
 
-    async def spend(self, account: Account, *, known_device: bool) -> None:
+    async def spend(self, account: Account, trust: Trust) -> None:
         """Count a password or a code before Clerk is asked. Raises CredentialsInvalid when Clerk is not to be asked."""
-        most = self._most(known_device=known_device)
+        most = self._most(trust)
         if most is None:
             return
         try:
@@ -43,6 +45,12 @@ class Lockout:
     async def take_back(self, account: Account) -> None:
         """It was no failure, or Clerk did not look at it."""
         await self._limits.take_back("clerk_failure_by_user", account.id)
+
+    async def forgive(self, account: Account) -> None:
+        """Clerk was asked, and did not answer: a few of these count for nothing, and more as if they were wrong."""
+        with suppress(TooManyAttempts):
+            await self._limits.spend(("clerk_unanswered_by_user", account.id))
+            await self.take_back(account)
 
     async def forget(self, account: Account) -> None:
         """The user got in: Clerk begins anew, and so do we."""
@@ -59,10 +67,14 @@ class Lockout:
                 self._settings = settings.user_settings.attack_protection.user_lockout
             await asyncio.sleep(SECONDS)
 
-    def _most(self, *, known_device: bool) -> int | None:
+    def _most(self, trust: Trust) -> int | None:
         """How many failures Clerk is asked about; None on an instance that locks nobody."""
         if not self._settings.enabled:
             return None
         threshold = self._settings.max_attempts
-        strangers = self._limits["clerk_failure_by_user"].attempts * threshold // USUAL.max_attempts
-        return max(1, threshold - 1 if known_device else min(strangers, threshold - 1))
+        most = threshold - 1
+        strangers = min(
+            most, self._limits["clerk_failure_by_user"].attempts * threshold // USUAL.max_attempts
+        )
+        shares: dict[Trust, int] = {"none": strangers, "session": (strangers + most) // 2, "device": most}
+        return max(1, shares[trust])

@@ -37,6 +37,7 @@ from bff.proof.systems import (
     StepNeeded,
     System,
     SystemName,
+    Trust,
 )
 from bff.refusals import (
     AuthenticationUnavailable,
@@ -86,7 +87,8 @@ class Claim:
     email: str
     """What was typed, in the form that all ways to type it have in common."""
     device: Device | None
-    """The visitor's device; None when the user never logged in there with Clerk."""
+    """The visitor's device; None when the user never logged in there."""
+    trust: Trust = "none"
 
     @property
     def system(self) -> SystemName:
@@ -126,9 +128,8 @@ class ProofService:
         """Look up somebody who has a session."""
         async with self._database.connection() as connection:
             account = await accounts.by_id(connection, user_id)
-            return await self._claim(
-                connection, account, account.email if account is not None else "", visitor
-            )
+            claim = await self._claim(connection, account, account.email if account else "", visitor)
+        return replace(claim, trust="session")
 
     async def check_password(
         self, claim: Claim, password: str, visitor: Visitor
@@ -145,7 +146,7 @@ class ProofService:
         if system is None:  # legacy is gone, and this user was not moved
             raise CredentialsInvalid("legacy_off")
         try:
-            return await system.check_password(account, password, claim.device, visitor)
+            return await system.check_password(account, password, claim.device, claim.trust, visitor)
         except CodeInvalid as refused:  # whatever a system calls it, it is a password that was refused
             raise CredentialsInvalid(refused.outcome) from None
 
@@ -183,7 +184,7 @@ class ProofService:
             raise RequestInvalid(f"No code can be sent by {name} here.")
         # The pause first: whoever asks too early must not use up the few that there are.
         await self._limits.spend(("code_pause_by_challenge", f"{challenge_id} {method.to}"))
-        await self._limits.spend(("code_by_user", challenge.user_id))
+        await self._spend_code(challenge.user_id, visitor)
         try:
             state = await system.send_code(challenge.state, method, visitor)
         except (CredentialsInvalid, CodeInvalid, Gone):
@@ -210,7 +211,7 @@ class ProofService:
         """
         challenge, account = attempt.challenge, attempt.account
         try:
-            await self._limits.spend(("code_by_user", challenge.user_id))
+            await self._spend_code(challenge.user_id, visitor)
         except TooManyAttempts:
             await self._give_back(attempt)
             raise
@@ -234,7 +235,7 @@ class ProofService:
     async def settle(self, connection: Connection, proved: Proved, visitor: Visitor) -> str | None:
         """In the transaction that acts on a proof: see that it holds, count it once, and know the device from then on.
 
-        Returns the device's new id, if Clerk knows it. Raises Changed, or CodeInvalid for a code that was used elsewhere.
+        Returns the device's new id. Raises Changed, or CodeInvalid for a code that was used elsewhere.
         """
         if proved.challenge_id is not None and not await self._challenges.use(
             connection, proved.challenge_id
@@ -249,7 +250,8 @@ class ProofService:
         device = None
         if account is not None:
             device = await self._devices.find(connection, visitor.device, account.id)
-        return Claim(account, emails.typed(email), device)
+        known = device is not None and device.proved
+        return Claim(account, emails.typed(email), device, "device" if known else "none")
 
     async def _pretend(self, password: str) -> None:
         """Take as long as a check by legacy does, or by Clerk once legacy is gone."""
@@ -267,12 +269,19 @@ class ProofService:
         if method.reference is None:
             return step.state, None
         try:
-            await self._limits.spend(("code_by_user", step.account.id))
+            await self._spend_code(step.account.id, visitor)
             async with asyncio.timeout(SEND_SECONDS):
                 state = await self._systems[step.system].send_code(step.state, method, visitor)
         except (Refusal, Gone, TimeoutError):
             return step.state, None
         return state, method.to
+
+    async def _spend_code(self, user_id: UUID, visitor: Visitor) -> None:
+        """Whoever has the password uses up no codes of the owner's on a device that is known. Raises TooManyAttempts."""
+        async with self._database.connection() as connection:
+            device = await self._devices.find(connection, visitor.device, user_id)
+        known = device is not None and device.proved
+        await self._limits.spend(("code_by_user", f"{user_id} on a known device" if known else user_id))
 
     async def _give_back(self, attempt: Attempt) -> None:
         async with self._database.connection() as connection:
@@ -281,7 +290,7 @@ class ProofService:
     async def _keep_device(
         self, connection: Connection, account: Account, state: State, visitor: Visitor, *, proved: bool
     ) -> str | None:
-        if state.client_token is None:
+        if state.client_token is None and not proved:
             return None
         return await self._devices.keep(
             connection, visitor.device, account.id, state.client_token, proved=proved

@@ -21,6 +21,8 @@ CODE_LIFETIME = timedelta(minutes=2)
 
 SystemName = Literal["clerk", "legacy"]
 MethodName = Literal["totp", "backup_code", "sms", "email"]
+Trust = Literal["none", "session", "device"]
+"""What speaks for somebody before they prove anything: a live session of the user, or a device where the user got in before."""
 Kind = Literal["second_factor", "client_trust"]
 """Why a step is needed: the user has a second factor, or Clerk does not know the device."""
 
@@ -88,7 +90,7 @@ class System(Protocol):
     name: SystemName
 
     async def check_password(
-        self, account: Account, password: str, device: Device | None, visitor: Visitor
+        self, account: Account, password: str, device: Device | None, trust: Trust, visitor: Visitor
     ) -> Proved | StepNeeded | NewPasswordNeeded:
         """Check a password. `device` is the visitor's, if the user was there before.
 

@@ -19,6 +19,7 @@ from bff.refusals import (
     CredentialsInvalid,
     FieldError,
     FieldsInvalid,
+    SessionRequired,
 )
 from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import Delivery, Session, Sessions
@@ -108,7 +109,7 @@ class Reauthentication:
                 device = await self._proof.settle(connection, result, visitor)
                 holds, before = await self._sessions.renew(connection, session, result.account, behind)
                 if not holds:
-                    raise Changed
+                    raise Changed if await self._sessions.lives(connection, session) else SessionRequired
         except BaseException:
             self._clerk_sessions.end(behind, visitor)
             raise

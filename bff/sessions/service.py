@@ -186,6 +186,10 @@ class Sessions:
         record = await queries.clerk_session_of(connection, session_id=session.id)
         return self._behind(record) if record else None
 
+    async def lives(self, connection: Connection, session: Session) -> bool:
+        """Whether nobody has ended the session since it was found."""
+        return await queries.clerk_session_of(connection, session_id=session.id) is not None
+
     async def keep_client_token(self, connection: Connection, session: Session, clerk: ClerkSession) -> None:
         """Note the newest client token of the session in Clerk."""
         sealed = self._cipher.seal(clerk.client_token)

@@ -1,4 +1,4 @@
--- Devices on which somebody logged in with Clerk before.
+-- Devices on which somebody logged in before.
 
 -- name: get_device(device_hash, user_id)^
 -- What Clerk knows the device by, for this user.
@@ -11,14 +11,14 @@ WHERE device_hash = :device_hash AND user_id = :user_id AND expires_at > now();
 UPDATE clerk_migration.devices SET device_hash = :new_hash WHERE device_hash = :device_hash;
 
 -- name: put_device(device_hash, user_id, token_cipher, token_nonce, proved, lifetime)!
--- Keep what Clerk knows a device by, for this user; and that the user got in there, once they did.
+-- Keep what Clerk knows a device by, for this user, unless only legacy does; and that the user got in there, once they did.
 INSERT INTO clerk_migration.devices AS d (
     device_hash, user_id, client_token_cipher, client_token_nonce, proved, expires_at
 )
 VALUES (:device_hash, :user_id, :token_cipher, :token_nonce, :proved, now() + :lifetime::interval)
 ON CONFLICT (device_hash, user_id) DO UPDATE SET
-    client_token_cipher = excluded.client_token_cipher,
-    client_token_nonce = excluded.client_token_nonce,
+    client_token_cipher = coalesce(excluded.client_token_cipher, d.client_token_cipher),
+    client_token_nonce = coalesce(excluded.client_token_nonce, d.client_token_nonce),
     proved = d.proved OR excluded.proved,
     expires_at = excluded.expires_at;
 

@@ -38,6 +38,7 @@ LimitName = Literal[
     "code_by_user",
     "code_pause_by_challenge",
     "clerk_failure_by_user",
+    "clerk_unanswered_by_user",
     "reauthentication_by_session",
     "enrolment_by_user",
     "phone_code_by_user",
@@ -90,8 +91,15 @@ LIMITS: Mapping[LimitName, Rule] = {
         5,
         86400,
         "Wrong passwords and codes on devices that the user is not known on, since the last right ones. Clerk locks a user after "
-        "ten in all: it is not asked any more before, and the rest is left to known devices. Where the instance says "
-        "another number than ten, half of it counts here.",
+        "ten in all: it is not asked any more before; two more are left to somebody who has a session, and the rest to known "
+        "devices. Where the instance says another number than ten, its share counts here.",
+    ),
+    "clerk_unanswered_by_user": _rule(
+        "user",
+        4,
+        3600,
+        "Passwords and codes that Clerk was asked about without an answer. It may have counted them: more than these count as "
+        "wrong.",
     ),
     "reauthentication_by_session": _rule(
         "session",

@@ -52,22 +52,23 @@ COMMENT ON COLUMN clerk_migration.spent_codes.step IS 'The 30-second step that t
 CREATE TABLE IF NOT EXISTS clerk_migration.devices (
     device_hash bytea NOT NULL,
     user_id uuid NOT NULL,
-    client_token_cipher bytea NOT NULL,
-    client_token_nonce bytea NOT NULL,
+    client_token_cipher bytea,
+    client_token_nonce bytea,
     created_at timestamptz NOT NULL DEFAULT now(),
     proved boolean NOT NULL,
     expires_at timestamptz NOT NULL,
-    PRIMARY KEY (device_hash, user_id)
+    PRIMARY KEY (device_hash, user_id),
+    CHECK ((client_token_cipher IS NULL) = (client_token_nonce IS NULL))
 );
 
 -- The table is new.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX IF NOT EXISTS devices_expires_at_idx ON clerk_migration.devices (expires_at);
 
-COMMENT ON TABLE clerk_migration.devices IS 'Clerk''s client token of a user on a device, so that Clerk knows it again (client trust). A device is known for who logged in there, and not for whoever else does.';
+COMMENT ON TABLE clerk_migration.devices IS 'Devices on which users logged in, with Clerk''s client token so that Clerk knows them again (client trust). A device is known for who logged in there, and not for whoever else does.';
 COMMENT ON COLUMN clerk_migration.devices.device_hash IS 'SHA-256 of the id that the device holds.';
 COMMENT ON COLUMN clerk_migration.devices.proved IS 'Whether the user ever got in there: a password alone makes no device a known one.';
-COMMENT ON COLUMN clerk_migration.devices.client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end.';
+COMMENT ON COLUMN clerk_migration.devices.client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end; NULL where the user logged in on legacy alone.';
 
 CREATE TABLE IF NOT EXISTS clerk_migration.attempts (
     key_hash bytea PRIMARY KEY,

@@ -406,3 +406,43 @@ async def test_a_password_alone_makes_no_device_a_known_one(world: World) -> Non
     begun = await bff.login("clerk@example.com", delivery="bearer", device=owner)
     done = await bff.finish(begun.content["challenge"]["id"], await world.fresh_code())
     assert done.content["status"] == "complete"
+
+
+async def test_what_clerk_leaves_unanswered_is_forgiven_a_few_times(world: World) -> None:
+    """It may have counted what it was asked: nobody gets it to lock the owner by way of lost answers."""
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    world.limit_logins(1000)
+    await world.migrated()
+    await world.migrated("other@example.com")
+    bff = await world.bff()
+    device = (await bff.login("clerk@example.com", delivery="bearer")).content["device"]
+    for number in range(12):
+        match = {"path": "/v1/client/sign_ins"}
+        world.emulator.add_fault({"match": match, "times": 1, "drop": "after"})
+        await bff.login("clerk@example.com", "wrong", address=f"203.0.113.{number}")
+        world.emulator.clear_faults()
+        assert (await bff.login("other@example.com")).status == 200  # and the breaker stays closed
+    counts = await world.counts()
+    assert (counts["clerk", "unavailable"], counts["clerk", "guarded"]) == (9, 3)
+    at_home = await bff.login("clerk@example.com", delivery="bearer", device=device)
+    assert at_home.content["status"] == "complete"
+
+
+async def test_whoever_has_the_password_uses_up_no_codes_on_a_known_device(world: World) -> None:
+    world.limits["code_by_user"] = most(2, 1_000_000)
+    await world.migrated(totp=True)
+    bff = await world.bff()
+    first = (await bff.login("clerk@example.com", delivery="bearer")).content
+    owner = (await bff.finish(first["challenge"]["id"], await world.fresh_code())).content["device"]
+    challenge = (await bff.login("clerk@example.com")).content["challenge"]["id"]
+    codes = [(await bff.finish(challenge, wrong_code())).code for _ in range(2)]
+    assert codes == ["code_invalid", "too_many_attempts"]
+    begun = (await bff.login("clerk@example.com", delivery="bearer", device=owner)).content
+    code = await world.fresh_code()
+    body = {
+        "challenge_id": begun["challenge"]["id"],
+        "method": "totp",
+        "code": code,
+        "device": begun["device"],
+    }
+    assert (await bff.call("POST", "/auth/login/second-factor", body)).status == 200

@@ -302,11 +302,11 @@ async def test_what_became_of_a_change_is_found_out(owner: Owner, drop: str) -> 
     owner.world.emulator.add_fault({"match": match, "times": 100, "drop": drop})
     assert (await owner.ask("DELETE", "/mfa/totp")).status == 503
     assert await owner.events() == ["totp_added"]
-    table = "clerk_migration.changes"
-    assert await owner.world.connection.execute(f"UPDATE {table} SET look_at = now()") == "UPDATE 1"
+    aged = await owner.world.connection.execute("UPDATE clerk_migration.changes SET look_at = now()")
+    assert aged == "UPDATE 1"
 
     async def settled() -> bool:
-        return not await owner.world.connection.fetchval(f"SELECT count(*) FROM {table}")
+        return not await owner.world.connection.fetchval("SELECT count(*) FROM clerk_migration.changes")
 
     await until(settled)
     told = ["totp_removed", "totp_added"] if drop == "after" else ["totp_added"]

@@ -105,3 +105,31 @@ async def test_with_clerk_out_nothing_is_proven(world: World) -> None:
     assert (await bff.reauthenticate(token)).code == "authentication_unavailable"
     world.emulator.clear_faults()
     assert await begin_totp(bff, token) == 403
+
+
+async def test_whoever_took_a_session_leaves_guesses_to_the_owner(world: World) -> None:
+    """Clerk's ten are for all: with the session's cookies somebody gets to try seven."""
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    await world.migrated()
+    bff = await world.bff()
+    owner = (await bff.login("clerk@example.com", delivery="bearer")).content
+    for _ in range(9):
+        body = {"password": "wrong", "device": owner["device"]}
+        reply = await bff.call("POST", "/auth/reauthenticate", body, token=owner["token"])
+        assert reply.code == "fields_invalid"
+    traffic = (await asyncio.to_thread(world.emulator.traffic)).splitlines()
+    assert len([line for line in traffic if "form_password_incorrect" in line]) == 7
+    again = await bff.login("clerk@example.com", device=owner["device"], delivery="bearer")
+    assert again.content["status"] == "complete"
+
+
+async def test_a_session_that_is_ended_meanwhile_is_not_proven(world: World) -> None:
+    await world.migrated()
+    bff = await world.bff()
+    token = await bff.token("clerk@example.com")
+    match = {"path": "/v1/client/sign_ins"}
+    world.emulator.add_fault({"match": match, "times": 1, "latency_ms": 700})
+    proving = asyncio.create_task(bff.reauthenticate(token))
+    await asyncio.sleep(0.3)
+    await world.connection.execute("UPDATE sessions SET revoked_at = now()")
+    assert (await proving).code == "session_required"

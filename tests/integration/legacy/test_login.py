@@ -136,3 +136,21 @@ async def test_a_code_works_once_also_across_the_move(world: LegacyWorld) -> Non
     assert await finish() == 200
     await world.connection.execute("UPDATE users SET clerk_id = NULL")
     assert await finish() == "code_invalid"
+
+
+async def test_a_device_that_is_known_on_legacy_is_known_after_the_move(world: LegacyWorld) -> None:
+    """So no stranger shuts out whoever was just moved."""
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    world.limit_logins(1000)
+    user_id = await world.legacy("somebody@example.com")
+    bff = await world.bff()
+    device = (await bff.login("somebody@example.com", delivery="bearer")).content["device"]
+    async with world.clerk() as clerk:
+        made = await clerk.create_user(email_address="somebody@example.com", password=PASSWORD)
+    await world.connection.execute("UPDATE users SET clerk_id = $1 WHERE id = $2", made.id, user_id)
+    for number in range(12):
+        address = f"203.0.113.{number}"
+        assert (await bff.login("somebody@example.com", "wrong", address=address)).status == 401
+    assert (await bff.login("somebody@example.com")).code == "credentials_invalid", "not from just anywhere"
+    at_home = await bff.login("somebody@example.com", delivery="bearer", device=device)
+    assert at_home.content["status"] == "complete"
