@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import urllib.parse
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -17,83 +14,10 @@ from argon2 import PasswordHasher
 from jwt.types import Options
 
 from tests.emulator import Emulator
-from tests.integration.emulator.conftest import SECRET, Api, Reply
+from tests.integration.emulator.conftest import EMAIL, PASSWORD, SECRET, SIGN_INS, Api, Device
 
-EMAIL, PASSWORD, NEW = "ada@example.com", "correct horse battery", "an even newer horse"
+NEW = "an even newer horse"
 NUMBER = "+4917012345678"
-SIGN_INS = "/v1/client/sign_ins"
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@dataclass
-class Device:
-    """An end user's device, which keeps the newest client token."""
-
-    http: aiohttp.ClientSession
-    emulator: Emulator
-    headers: Mapping[str, str] = field(default_factory=dict)
-    token: str | None = None
-    session_id: str | None = None
-
-    async def call(self, method: str, path: str, **form: str) -> Reply:
-        query = {"_is_native": "1", **({"_clerk_session_id": self.session_id} if self.session_id else {})}
-        headers = {**(FORM if form else {}), **self.headers}
-        if self.token is not None:
-            headers["Authorization"] = self.token
-        async with self.http.request(
-            method,
-            self.emulator.url + path,
-            params=query,
-            data=urllib.parse.urlencode(form) or None,
-            headers=headers,
-        ) as answer:
-            self.token = answer.headers.get("Authorization", self.token)
-            return Reply(answer.status, await answer.json(), answer.headers)
-
-    async def done(self, method: str, path: str, **form: str) -> Any:
-        """Send a request that must succeed; the resource that was answered."""
-        reply = await self.call(method, path, **form)
-        assert reply.status == 200, reply.content
-        return reply.content["response"]
-
-    async def refused(self, method: str, path: str, **form: str) -> tuple[int, str]:
-        """Send a request that must be refused; status and code of the refusal."""
-        return (await self.call(method, path, **form)).refusal[:2]
-
-    async def sign_in(self, identifier: str = EMAIL, password: str = PASSWORD) -> Any:
-        sign_in = await self.done(
-            "POST", SIGN_INS, strategy="password", identifier=identifier, password=password
-        )
-        self.session_id = sign_in["created_session_id"] or self.session_id
-        return sign_in
-
-    async def code(self, to: str = EMAIL) -> str:
-        """The code that was sent there last."""
-        async with self.http.get(f"{self.emulator.url}/_sandbox/outbox", params={"to": to}) as answer:
-            return str((await answer.json())[-1]["code"])
-
-    async def advance(self, seconds: float) -> None:
-        async with self.http.post(
-            f"{self.emulator.url}/_sandbox/clock", json={"advance_seconds": seconds}
-        ) as answer:
-            assert answer.status == 200
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
-def device(http: aiohttp.ClientSession, emulator: Emulator) -> Device:
-    emulator.settings(phone_number=True)
-    return Device(http, emulator)
-
-
-@pytest.fixture
-def other(http: aiohttp.ClientSession, emulator: Emulator) -> Device:
-    return Device(http, emulator)
 
 
 # Requests
