@@ -23,6 +23,7 @@ from toolkit.clerk import (
     IncorrectCode,
     IncorrectPassword,
     PasswordPwned,
+    PasswordRejected,
     ReverificationRequired,
     SessionExists,
     StrategyInvalid,
@@ -159,7 +160,7 @@ async def test_a_new_device_has_to_be_trusted(clerk: Clerk) -> None:
 async def test_codes_expire_and_wrong_ones_are_few(clerk: Clerk) -> None:
     await clerk.user()
     device = clerk.device()
-    sign_in = await device.create_sign_in_to_reset(EMAIL)
+    sign_in = await device.create_password_reset(EMAIL)
     code = await clerk.code(EMAIL)
     wrong = "000000" if code != "000000" else "111111"
     for _ in range(3):
@@ -167,7 +168,7 @@ async def test_codes_expire_and_wrong_ones_are_few(clerk: Clerk) -> None:
             await device.attempt_first_factor(sign_in.id, "reset_password_email_code", code=wrong)
     with pytest.raises(VerificationFailed):
         await device.attempt_first_factor(sign_in.id, "reset_password_email_code", code=code)
-    sign_in = await device.create_sign_in_to_reset(EMAIL)
+    sign_in = await device.create_password_reset(EMAIL)
     await clerk.advance(601)
     with pytest.raises(VerificationFailed):
         await device.attempt_first_factor(
@@ -178,13 +179,15 @@ async def test_codes_expire_and_wrong_ones_are_few(clerk: Clerk) -> None:
 async def test_a_forgotten_password_is_replaced(clerk: Clerk) -> None:
     user, other, session_id = await clerk.signed_in()
     device = clerk.device()
-    sign_in = await device.create_sign_in_to_reset(EMAIL)
+    sign_in = await device.create_password_reset(EMAIL)
     sign_in = await device.attempt_first_factor(
         sign_in.id, "reset_password_email_code", code=await clerk.code(EMAIL)
     )
     assert sign_in.status == "needs_new_password"
     with pytest.raises(PasswordPwned):
         await device.reset_password(sign_in.id, "password123")
+    with pytest.raises(PasswordRejected, match="form_new_password_matches_current"):
+        await device.reset_password(sign_in.id, PASSWORD)
     sign_in = await device.reset_password(sign_in.id, "the newest password")
     assert (sign_in.status, sign_in.user_id) == ("complete", user.id)
     with pytest.raises(ClientInvalid):
@@ -193,10 +196,28 @@ async def test_a_forgotten_password_is_replaced(clerk: Clerk) -> None:
         await clerk.device().create_sign_in(EMAIL, PASSWORD)
 
 
+async def test_a_reset_code_goes_to_the_number_that_a_sign_in_offers(clerk: Clerk) -> None:
+    await clerk.settings(phone_number_identifies=True)
+    user, owner, session_id = await clerk.signed_in()
+    phone = await owner.create_phone_number(session_id, NUMBER)
+    await owner.prepare_phone_number(session_id, phone.id)
+    await owner.verify_phone_number(session_id, phone.id, await clerk.code(NUMBER))
+    device = clerk.device()
+    begun = await device.begin_sign_in(EMAIL)
+    assert (begun.status, begun.user_id) == ("needs_first_factor", None)
+    (factor,) = (
+        factor for factor in begun.supported_first_factors if factor.strategy == "reset_password_phone_code"
+    )
+    await device.prepare_first_factor(begun.id, factor)
+    await device.attempt_first_factor(begun.id, factor.strategy, code=await clerk.code(NUMBER))
+    done = await device.reset_password(begun.id, "the newest password")
+    assert (done.status, done.user_id) == ("complete", user.id)
+
+
 async def test_test_addresses_take_the_test_code_and_get_no_mail(clerk: Clerk) -> None:
     await clerk.user(email_address="ada+clerk_test@example.com")
     device = clerk.device()
-    sign_in = await device.create_sign_in_to_reset("ada+clerk_test@example.com")
+    sign_in = await device.create_password_reset("ada+clerk_test@example.com")
     assert await asyncio.to_thread(clerk.emulator.control, "GET", "outbox") == []
     done = await device.attempt_first_factor(sign_in.id, "reset_password_email_code", code="424242")
     assert done.status == "needs_new_password"

@@ -4,6 +4,21 @@ from pydantic import JsonValue
 
 Json = dict[str, JsonValue]
 
+PASSWORD_SETTINGS: Json = {
+    "disable_hibp": False,
+    "disable_password_reverification": False,
+    "min_length": 8,
+    "max_length": 0,
+    "require_special_char": False,
+    "require_numbers": True,
+    "require_uppercase": False,
+    "require_lowercase": False,
+    "show_zxcvbn": False,
+    "min_zxcvbn_strength": 0,
+    "enforce_hibp_on_sign_in": True,
+    "allowed_special_characters": "!#$",
+}
+
 
 def email_json(address: str = "ada@example.com", *, reserved: bool = False) -> Json:
     verification: Json = {

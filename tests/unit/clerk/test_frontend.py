@@ -13,7 +13,7 @@ from toolkit.clerk import (
     InstanceSettings,
 )
 
-from .answers import Json
+from .answers import PASSWORD_SETTINGS, Json
 from .conftest import SECRET_KEY, Recorder
 
 
@@ -51,7 +51,7 @@ def environment(attributes: Mapping[str, Json] | None = None) -> Json:
         "attributes": dict[str, JsonValue]({**USUAL, **(attributes or {})}),
         "sign_in": {"second_factor": {"required": False}},
         "sign_up": {"mode": "public", "legal_consent_enabled": False, "progressive": True},
-        "password_settings": {"min_length": 8, "max_length": 0, "disable_hibp": False},
+        "password_settings": PASSWORD_SETTINGS,
         "attack_protection": {
             "enumeration_protection": {"enabled": False},
             "user_lockout": {"enabled": True, "max_attempts": 10, "duration_in_minutes": 60},
@@ -95,7 +95,8 @@ async def test_an_instance_that_fits(recorder: Recorder) -> None:
     assert settings.open_to_anybody
     assert not settings.hides_who_has_an_account
     assert not settings.legal_consent_required
-    assert settings.user_settings.password_settings.min_length == 8
+    rules = settings.user_settings.password_settings
+    assert (rules.min_length, rules.require_numbers, rules.enforce_hibp_on_sign_in) == (8, True, True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import TypeAdapter
 
+from tests.unit.clerk.answers import PASSWORD_SETTINGS
 from tests.unit.migration.test_plan import NONCE, OLDER, ORDINARY, POLICY, SECRET, WITH_CODES, WITH_TOTP
 from toolkit.clerk import InstanceSettings
 from toolkit.migration.plan import REASONS
@@ -46,7 +47,7 @@ def instance(
                 "attributes": attributes,
                 "sign_in": {"second_factor": {"required": second_factor_required}},
                 "sign_up": {"mode": sign_up_mode, "legal_consent_enabled": legal_consent},
-                "password_settings": {"min_length": 8, "max_length": 0},
+                "password_settings": PASSWORD_SETTINGS,
                 "attack_protection": {
                     "enumeration_protection": {"enabled": enumeration_protection},
                     "user_lockout": {"enabled": True, "max_attempts": 10, "duration_in_minutes": 60},

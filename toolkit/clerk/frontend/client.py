@@ -118,8 +118,15 @@ class Device:
         form = {"strategy": "ticket", "ticket": ticket}
         return await self._sign_in("POST", "/client/sign_ins", form, secrets=(ticket,))
 
-    async def create_sign_in_to_reset(self, identifier: str) -> SignIn:
-        """Begin a password reset: Clerk sends a code to the address."""
+    async def begin_sign_in(self, identifier: str) -> SignIn:
+        """Begin a sign-in that proves nothing yet; it tells with which factors that may be done."""
+        return await self._sign_in("POST", "/client/sign_ins", {"identifier": identifier})
+
+    async def create_password_reset(self, identifier: str) -> SignIn:
+        """Begin a password reset: Clerk sends a code to the address.
+
+        To have it sent elsewhere, to a number say, begin a sign-in and prepare the factor that it offers for that.
+        """
         form = {"strategy": "reset_password_email_code", "identifier": identifier}
         return await self._sign_in("POST", "/client/sign_ins", form)
 
@@ -149,7 +156,10 @@ class Device:
     async def reset_password(
         self, sign_in_id: str, password: str, *, sign_out_of_other_sessions: bool = True
     ) -> SignIn:
-        """Set a new password. Raises PasswordRejected, PasswordPwned."""
+        """Set a new password, once a code of the reset was right, or Clerk wants a new password of the user.
+
+        Raises PasswordRejected, PasswordPwned, after which another may be tried.
+        """
         path = "/client/sign_ins/{id}/reset_password"
         form = {"password": password, "sign_out_of_other_sessions": _flag(sign_out_of_other_sessions)}
         return await self._sign_in("POST", path, form, ids={"id": sign_in_id}, secrets=(password,))

@@ -52,6 +52,20 @@ class PasswordSettings:
 
     min_length: int
     max_length: int
+    require_special_char: bool
+    require_numbers: bool
+    require_uppercase: bool
+    require_lowercase: bool
+    allowed_special_characters: str
+    """Those that count as special ones."""
+    min_zxcvbn_strength: int
+    """From 0 to 4."""
+    show_zxcvbn: bool
+    """Pages are to show how strong a password is."""
+    disable_hibp: bool
+    """Leaked passwords are taken (Have I Been Pwned is not asked)."""
+    enforce_hibp_on_sign_in: bool
+    """Whoever has a leaked password must reset it before signing in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def send(instance: Instance, to: str, strategy: str) -> Record:
     )
     code = TEST_CODE if test else f"{secrets.randbelow(1_000_000):06}"
     if not test:
-        instance.send("sms" if strategy == "phone_code" else "email", to, strategy, code)
+        instance.send("sms" if strategy.endswith("phone_code") else "email", to, strategy, code)
     return {"strategy": strategy, "value": code, "to": to, "expire_at": now_ms() + LIFE_MS, "attempts": 0}
 
 

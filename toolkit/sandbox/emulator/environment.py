@@ -1,8 +1,11 @@
 """The instance's settings, as the Frontend API tells them to anybody."""
 
+from typing import get_args
+
+from toolkit.sandbox.emulator import passwords
 from toolkit.sandbox.emulator.frontend.visit import is_native
 from toolkit.sandbox.emulator.instance import Answer, Call, Instance
-from toolkit.sandbox.emulator.settings import Settings
+from toolkit.sandbox.emulator.settings import Characters, Settings
 
 _PAGES = (
     *("home_url", "sign_in_url", "sign_up_url", "user_profile_url", "waitlist_url", "oauth_consent_url"),
@@ -73,6 +76,7 @@ def _auth_config(instance: Instance, settings: Settings) -> dict[str, object]:
         *(["phone_code"] if settings.phone_number else []),
         *(["backup_code"] if settings.backup_code else []),
     ]
+    by_phone = ["phone_code"] if settings.phone_number_identifies else []
     return {
         "object": "auth_config",
         "id": f"aconf_{instance.id}",
@@ -83,8 +87,8 @@ def _auth_config(instance: Instance, settings: Settings) -> dict[str, object]:
         "username": _wanted("username", settings, enabled=settings.username),
         "password": "required" if settings.password else "off",
         "identification_requirements": [["email_address"]],
-        "identification_strategies": ["email_address"],
-        "first_factors": ["email_code", *(["password"] if settings.password else [])],
+        "identification_strategies": ["email_address", *(["phone_number"] if by_phone else [])],
+        "first_factors": ["email_code", *by_phone, *(["password"] if settings.password else [])],
         "second_factors": second_factors,
         "email_address_verification_strategies": ["email_code"],
         "single_session_mode": settings.single_session_mode,
@@ -140,6 +144,7 @@ def _user_settings(settings: Settings) -> dict[str, object]:
             "phone_number": _attribute(
                 enabled=settings.phone_number,
                 required="phone_number" in settings.required,
+                first=["phone_code"] if settings.phone_number_identifies else [],
                 second=["phone_code"],
                 verifications=["phone_code"],
             ),
@@ -184,18 +189,15 @@ def _user_settings(settings: Settings) -> dict[str, object]:
             )
         },
         "password_settings": {
-            "disable_hibp": False,
+            "disable_hibp": not settings.reject_pwned,
             "disable_password_reverification": False,
-            "min_length": 8,
-            "max_length": 0,
-            "require_special_char": False,
-            "require_numbers": False,
-            "require_uppercase": False,
-            "require_lowercase": False,
-            "show_zxcvbn": False,
-            "min_zxcvbn_strength": 0,
-            "enforce_hibp_on_sign_in": False,
-            "allowed_special_characters": "",
+            "min_length": settings.password_min_length,
+            "max_length": settings.password_max_length,
+            **{f"require_{kind}": kind in settings.password_requires for kind in get_args(Characters)},
+            "show_zxcvbn": settings.show_password_strength,
+            "min_zxcvbn_strength": settings.password_strength,
+            "enforce_hibp_on_sign_in": settings.reject_pwned_at_sign_in,
+            "allowed_special_characters": passwords.SPECIAL,
         },
         "username_settings": {
             "min_length": 4,
@@ -212,7 +214,7 @@ def _user_settings(settings: Settings) -> dict[str, object]:
             },
             "pii": {"enabled": True},
             "email_link": {"require_same_client": False},
-            "enumeration_protection": {"enabled": False},
+            "enumeration_protection": {"enabled": settings.enumeration_protection},
         },
         "passkey_settings": {
             "allow_autofill": False,

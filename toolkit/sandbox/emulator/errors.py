@@ -252,6 +252,40 @@ def password_too_short(least: int, param: str) -> Refusal:
     )
 
 
+def password_too_long(most: int, param: str) -> Refusal:
+    """The password has too many characters."""
+    return _same(
+        422, "form_password_length_too_long", f"Passwords must be less than {most + 1} characters.", param
+    )
+
+
+def password_lacks(kind: str, param: str) -> Refusal:
+    """The password has no character of a kind that the instance wants."""
+    code, what = {
+        "special_char": ("form_password_no_special_char", "special character"),
+        "numbers": ("form_password_no_number", "number"),
+        "uppercase": ("form_password_no_uppercase", "uppercase character"),
+        "lowercase": ("form_password_no_lowercase", "lowercase character"),
+    }[kind]
+    return _same(422, code, f"Passwords must contain at least one {what}.", param)
+
+
+def password_weak(param: str) -> Refusal:
+    """The password is too easy to guess."""
+    return _same(422, "form_password_not_strong_enough", "Given password is not strong enough.", param)
+
+
+def password_matches_identifier(param: str) -> Refusal:
+    """The password is one of the user's addresses, numbers or names."""
+    return _same(
+        422,
+        "form_password_matches_identifier",
+        "Password cannot match your email address, phone number or username. For account safety, please use a "
+        "different password.",
+        param,
+    )
+
+
 def password_too_large(param: str) -> Refusal:
     """The password has too many bytes."""
     return _same(
@@ -385,6 +419,16 @@ def password_incorrect() -> Refusal:
     """It is not the user's password."""
     return _same(
         422, "form_password_incorrect", "Password is incorrect. Try again, or use another method.", "password"
+    )
+
+
+def password_or_identifier_incorrect() -> Refusal:
+    """It is not the password, or nobody has this address: which, is not told."""
+    return _same(
+        422,
+        "form_password_or_identifier_incorrect",
+        "Password or email address is incorrect. Try again, or use another method.",
+        "password",
     )
 
 
@@ -609,14 +653,14 @@ def already_verified() -> Refusal:
     )
 
 
-def same_password() -> Refusal:
+def same_password(param: str) -> Refusal:
     """The new password is the current one."""
     return Refusal(
         422,
         "form_new_password_matches_current",
         "is invalid",
         "New password cannot be the same as the current password.",
-        "new_password",
+        param,
     )
 
 

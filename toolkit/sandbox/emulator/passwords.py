@@ -3,6 +3,8 @@
 import base64
 import re
 import secrets
+import string
+from collections.abc import Callable, Iterable, Mapping
 
 import bcrypt
 from argon2 import PasswordHasher, extract_parameters
@@ -12,24 +14,18 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from toolkit.sandbox.emulator import errors
+from toolkit.sandbox.emulator.settings import Settings
 
-LEAST_LENGTH = 8
 MOST_BYTES = 72
 """Bytes of a password that bcrypt, Clerk's own hasher, reads."""
-PWNED = frozenset(
-    {
-        "password",
-        "password1",
-        "password123",
-        "12345678",
-        "123456789",
-        "1234567890",
-        "qwertyuiop",
-        "iloveyou",
-        "correct horse battery staple",
-    }
-)
-"""A handful of the passwords that are in every list of leaked ones."""
+SPECIAL = string.punctuation
+"""Characters of which there must be one, where an instance wants a special one."""
+_KINDS: Mapping[str, Callable[[str], bool]] = {
+    "special_char": SPECIAL.__contains__,
+    "numbers": str.isdigit,
+    "uppercase": str.isupper,
+    "lowercase": str.islower,
+}
 OWN_HASHER = "argon2id"
 _OWN = PasswordHasher(time_cost=1, memory_cost=256, parallelism=1)
 """Cheap, since no real password is ever here."""
@@ -92,14 +88,30 @@ def _bcrypt_matches(digest: str, secret: bytes) -> bool:
         return False
 
 
-def check_password(password: str, param: str = "password") -> None:
-    """Hold a new password against Clerk's rules. Raises Refusal."""
-    if len(password) < LEAST_LENGTH:
-        raise errors.password_too_short(LEAST_LENGTH, param)
+def check_password(
+    settings: Settings, password: str, identifiers: Iterable[str], param: str = "password"
+) -> None:
+    """Hold a new password of a user with these addresses, numbers and names against the rules. Raises Refusal."""
+    if len(password) < settings.password_min_length:
+        raise errors.password_too_short(settings.password_min_length, param)
+    if 0 < settings.password_max_length < len(password):
+        raise errors.password_too_long(settings.password_max_length, param)
     if len(password.encode()) > MOST_BYTES:
         raise errors.password_too_large(param)
-    if password.lower() in PWNED:
+    for kind in settings.password_requires:
+        if not any(map(_KINDS[kind], password)):
+            raise errors.password_lacks(kind, param)
+    if password.lower() in map(str.lower, identifiers):
+        raise errors.password_matches_identifier(param)
+    if settings.password_strength and password in settings.weak_passwords:
+        raise errors.password_weak(param)
+    if settings.reject_pwned and is_pwned(settings, password):
         raise errors.password_pwned(param)
+
+
+def is_pwned(settings: Settings, password: str) -> bool:
+    """Whether the password is a leaked one."""
+    return password.lower() in settings.pwned_passwords
 
 
 def hash_password(password: str) -> str:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 RateLimit = Literal["production", "development", "off"]
 Requirable = Literal["first_name", "last_name", "username", "phone_number"]
+Characters = Literal["special_char", "numbers", "uppercase", "lowercase"]
 
 REQUESTS: dict[RateLimit, int | None] = {"production": 1000, "development": 100, "off": None}
 """Backend API requests in ten seconds that Clerk documents for the kinds of instances."""
@@ -30,10 +31,35 @@ class Settings(BaseModel):
     """Exchanges that are kept."""
     email_address: bool = True
     password: bool = True
+    password_min_length: int = Field(default=8, ge=1)
+    """Characters of a new password at least."""
+    password_max_length: int = Field(default=0, ge=0)
+    """Characters of a new password at most; 0 leaves it at the 72 bytes that Clerk's own hasher reads."""
+    password_requires: tuple[Characters, ...] = ()
+    """Kinds of characters that a new password must have."""
+    password_strength: int = Field(default=0, ge=0, le=4)
+    """What zxcvbn has to say of a new password at least; with any but 0, `weak_passwords` are refused."""
+    weak_passwords: tuple[str, ...] = ("abcdefgh", "qwerty1234", "letmein123")
+    """Passwords that are not strong enough. Strength is not computed."""
+    show_password_strength: bool = False
+    """Pages are to show how strong a new password is."""
+    reject_pwned: bool = True
+    """A new password must not be one of `pwned_passwords`."""
+    reject_pwned_at_sign_in: bool = False
+    """Whoever has such a password cannot sign in with it, and has to reset it."""
+    pwned_passwords: tuple[str, ...] = (
+        *("password", "password1", "password123", "12345678", "123456789", "1234567890", "qwertyuiop"),
+        *("iloveyou", "correct horse battery staple"),
+    )
+    """What stands for the list of leaked passwords, in lower case."""
     authenticator_app: bool = True
     backup_code: bool = True
     username: bool = False
     phone_number: bool = False
+    phone_number_identifies: bool = False
+    """Users sign in with a number that is no second factor, and reset their password with a code that is sent there."""
+    enumeration_protection: bool = False
+    """Sign-ins do not tell whether there is an account (strict user enumeration protection in the Dashboard)."""
     native_api: bool = True
     """Native applications are served (Native applications in the Dashboard)."""
     sign_up_mode: Literal["public", "restricted", "waitlist"] = "restricted"

@@ -97,6 +97,11 @@ class Phone:
     """The code that was sent last."""
 
     @property
+    def identifies(self) -> bool:
+        """Verified, and no second factor: the user can sign in with it where the instance lets them."""
+        return self.verified and not self.reserved_for_second_factor
+
+    @property
     def is_second_factor(self) -> bool:
         """Verified, and reserved for that."""
         return self.verified and self.reserved_for_second_factor
@@ -148,6 +153,16 @@ class User:
     def has_second_factor(self) -> bool:
         """A password alone is not enough."""
         return self.totp_secret is not None or any(phone.is_second_factor for phone in self.phones)
+
+    @property
+    def identifiers(self) -> list[str]:
+        """Addresses, numbers and the name that tell who the user is."""
+        names = [self.username] if self.username is not None else []
+        return [
+            *(email.email_address for email in self.emails),
+            *(phone.phone_number for phone in self.phones),
+            *names,
+        ]
 
     def settle_second_factors(self) -> None:
         """Bring up to date what follows from the second factors: since when there are any, and which is the default."""
@@ -295,6 +310,11 @@ class Store:
         row = self._connection.execute(
             "SELECT user_id FROM emails WHERE address = ?", (normalize_email(address),)
         ).fetchone()
+        return self.get(row[0]) if row else None
+
+    def with_phone(self, number: str) -> User | None:
+        """The user with this number."""
+        row = self._connection.execute("SELECT user_id FROM phones WHERE number = ?", (number,)).fetchone()
         return self.get(row[0]) if row else None
 
     def find(self, where: str, values: Sequence[Value], order: str, limit: int, offset: int) -> list[User]:

@@ -51,7 +51,7 @@ async def create_user(instance: Instance, call: Call) -> Answer:
     user.banned, user.locked = body.flag("banned"), body.flag("locked")
     if user.banned and not instance.settings.bans:
         raise errors.plan_unsupported()
-    _set_password(user, await _read_password(body), now)
+    _set_password(user, await _read_password(instance, body, user), now)
     lacking = _lacking(instance.settings, user, body)
     if lacking:
         raise errors.data_missing(lacking)
@@ -89,8 +89,8 @@ async def update_user(instance: Instance, call: Call) -> Answer:
     """PATCH /v1/users/{user_id}."""
     body = Body(call.body, UPDATE)
     _refuse_disabled(instance, body)
-    password = await _read_password(body)  # takes time, and the user may change meanwhile: read it afterwards
-    user, now = find_user(instance, call), now_ms()
+    password = await _read_password(instance, body, find_user(instance, call))
+    user, now = find_user(instance, call), now_ms()  # as they are by then, for the password took time
     primary = body.text("primary_email_address_id")
     if primary is not None:
         if not any(email.id == primary and email.status == "verified" for email in user.emails):
@@ -159,11 +159,13 @@ async def verify_password(instance: Instance, call: Call) -> Answer:
 
 
 async def remove_password(instance: Instance, call: Call) -> Answer:
-    """POST /v1/users/{user_id}/remove_password."""
-    Body(call.body, {"sign_out_of_other_sessions"})
+    """POST /v1/users/{user_id}/remove_password; of a user without one nothing changes."""
+    body = Body(call.body, {"sign_out_of_other_sessions"})
     user = find_user(instance, call)
     if user.password_digest is None:
-        raise errors.no_password_set()
+        return Answer(show_user(user, instance.settings))
+    if body.flag("sign_out_of_other_sessions"):
+        revoke_all(instance, user.id)
     return _save(instance, replace(user, password_digest=None, password_hasher=None))
 
 
@@ -323,8 +325,8 @@ def _apply_common(instance: Instance, user: User, body: Body, now: int) -> None:
         user.backup_codes = body.texts("backup_codes")
 
 
-async def _read_password(body: Body) -> tuple[str, str] | None:
-    """Digest and hasher of the password that was sent, if one was. Raises Refusal."""
+async def _read_password(instance: Instance, body: Body, user: User) -> tuple[str, str] | None:
+    """Digest and hasher of the password that was sent for the user, if one was. Raises Refusal."""
     digest, password = body.text("password_digest", most=None), body.text("password", most=None)
     hasher = body.text("password_hasher")
     if digest and password:
@@ -339,7 +341,7 @@ async def _read_password(body: Body) -> tuple[str, str] | None:
     if not password:
         return None
     if not body.flag("skip_password_checks"):
-        passwords.check_password(password)
+        passwords.check_password(instance.settings, password, user.identifiers)
     return await asyncio.to_thread(passwords.hash_password, password), passwords.OWN_HASHER
 
 
@@ -347,6 +349,7 @@ def _set_password(user: User, password: tuple[str, str] | None, now: int) -> Non
     if password is not None:
         user.password_digest, user.password_hasher = password
         user.password_last_updated_at = now
+        user.password_compromised = False
 
 
 def _lacking(settings: Settings, user: User, body: Body) -> list[str]:

@@ -74,8 +74,6 @@ async def change_password(visit: Visit) -> object:
     new, current = visit.text("new_password"), visit.form.get("current_password")
     if current is not None and user.password_digest is not None:
         await proofs.check_password(visit, user, current, errors.current_password_incorrect)
-        if new == current:
-            raise errors.same_password()
     user = await proofs.set_password(visit, user, new, "new_password")
     if visit.form.get("sign_out_of_other_sessions") == "true":
         sessions.revoke_all(visit.instance, user.id, but=str(session["id"]))

@@ -40,7 +40,7 @@ async def check_password(
     refuse_locked(user)
     if user.password_digest is None or user.password_hasher is None:
         raise errors.strategy_for_user_invalid()
-    right = await asyncio.to_thread(passwords.verify, user.password_digest, user.password_hasher, password)
+    right = await _is_current(user, password)
     visit.refresh()
     user = reread(visit, user)
     refuse_locked(user)
@@ -52,7 +52,9 @@ async def check_password(
 
 async def set_password(visit: Visit, user: User, password: str, param: str = "password") -> User:
     """Give the user a new password; returns the user with it. Raises Refusal for one that Clerk does not take."""
-    passwords.check_password(password, param)
+    passwords.check_password(visit.instance.settings, password, user.identifiers, param)
+    if await _is_current(user, password):
+        raise errors.same_password(param)
     digest = await asyncio.to_thread(passwords.hash_password, password)
     visit.refresh()
     user = replace(
@@ -64,6 +66,12 @@ async def set_password(visit: Visit, user: User, password: str, param: str = "pa
     )
     visit.instance.store.save(user)
     return user
+
+
+async def _is_current(user: User, password: str) -> bool:
+    if user.password_digest is None or user.password_hasher is None:
+        return False
+    return await asyncio.to_thread(passwords.verify, user.password_digest, user.password_hasher, password)
 
 
 def send_code(visit: Visit, flow: Record, factor: str, to: str, strategy: str) -> None:
@@ -130,16 +138,30 @@ def find_email(visit: Visit, user: User, preferred: object = None) -> Email:
 
 def find_phone(visit: Visit, user: User) -> Phone:
     """The second factor's number that the request names, or the default. Raises Refusal."""
-    wanted = visit.form.get("phone_number_id")
     usable = [phone for phone in user.phones if phone.is_second_factor]
     if not usable:
         raise errors.no_second_factors("phone_code")
-    if wanted is not None:
-        usable = [phone for phone in usable if phone.id == wanted]
     usable.sort(key=lambda phone: not phone.default_second_factor)
+    return _named(visit, usable)
+
+
+def find_identifying_phone(visit: Visit, user: User, preferred: object) -> Phone:
+    """The number to sign in with that the request names, or else the preferred, or the first one. Raises Refusal."""
+    identifies = visit.instance.settings.phone_number_identifies
+    usable = [phone for phone in user.phones if phone.identifies and identifies]
     if not usable:
-        raise errors.value_invalid("phone_number_id", wanted)
-    return usable[0]
+        raise errors.strategy_for_user_invalid()
+    usable.sort(key=lambda phone: phone.id != preferred)
+    return _named(visit, usable)
+
+
+def _named(visit: Visit, phones: list[Phone]) -> Phone:
+    """The number that the request names, or the first. Raises Refusal."""
+    wanted = visit.form.get("phone_number_id")
+    for phone in phones:
+        if wanted in (None, phone.id):
+            return phone
+    raise errors.value_invalid("phone_number_id", wanted)
 
 
 def _prove_email(visit: Visit, user: User, address: str) -> User:

@@ -6,10 +6,13 @@ from toolkit.sandbox.emulator import errors
 from toolkit.sandbox.emulator.frontend.visit import Record, Visit
 from toolkit.sandbox.emulator.resources import show_user
 from toolkit.sandbox.emulator.sessions import status_of
-from toolkit.sandbox.emulator.store import Email, User, now_ms
+from toolkit.sandbox.emulator.settings import Settings
+from toolkit.sandbox.emulator.store import Email, Phone, User, now_ms
 
-CODES = ("email_code", "reset_password_email_code")
+EMAIL_CODES = ("email_code", "reset_password_email_code")
 """Strategies that send a code by email."""
+PHONE_CODES = ("phone_code", "reset_password_phone_code")
+"""Strategies that send a code by text message."""
 _TOKEN_SECONDS = 60
 _PRIVATE = ("private_metadata",)
 
@@ -120,52 +123,91 @@ def show_sign_in(visit: Visit, sign_in: Record | None) -> Record | None:
     if sign_in is None:
         return None
     user = visit.instance.store.get(str(sign_in["user_id"])) if sign_in["user_id"] else None
+    nobody = user is None and sign_in["status"] == "needs_first_factor"
     waiting = sign_in["status"] in ("needs_second_factor", "needs_client_trust")
     return {
         "object": "sign_in_attempt",
         "id": sign_in["id"],
         "status": sign_in["status"],
-        "supported_identifiers": ["email_address"],
-        "supported_first_factors": None if user is None else first_factors(user),
+        "supported_identifiers": [
+            "email_address",
+            *(["phone_number"] if visit.instance.settings.phone_number_identifies else []),
+        ],
+        "supported_first_factors": _nobodys_factors(sign_in)
+        if nobody
+        else user and first_factors(user, visit.instance.settings),
         "supported_second_factors": second_factors(user, str(sign_in["status"]))
         if user and waiting
         else None,
         "first_factor_verification": sign_in["first"],
         "second_factor_verification": sign_in["second"],
         "identifier": sign_in["identifier"],
-        "user_data": None
-        if user is None
-        else {"first_name": user.first_name, "last_name": user.last_name, "has_image": False},
+        "user_data": _show_name(user) if nobody or user else None,
         "created_session_id": sign_in["created_session_id"],
         "abandon_at": sign_in["abandon_at"],
         "client_trust_state": sign_in["client_trust_state"],
     }
 
 
-def first_factors(user: User) -> list[Record]:
+def _show_name(user: User | None) -> Record:
+    names = (None, None) if user is None else (user.first_name, user.last_name)
+    return {"first_name": names[0], "last_name": names[1], "has_image": False}
+
+
+def _nobodys_factors(sign_in: Record) -> list[Record]:
+    """What a sign-in offers that nobody is behind: the first factors of a user with nothing but a password."""
+    identifier, identification_id = str(sign_in["identifier"]), str(sign_in["identification_id"])
+    if "@" in identifier:
+        email = Email(identification_id, identifier, "verified", 0, 0)
+        factors = [_by_email(email, strategy, primary=True) for strategy in EMAIL_CODES]
+    else:
+        factors = [
+            _by_phone(Phone(identification_id, identifier, 0, 0), strategy) for strategy in PHONE_CODES
+        ]
+    return [{"strategy": "password"}, *factors]
+
+
+def first_factors(user: User, settings: Settings) -> list[Record]:
     """The first factors that the user may sign in with."""
     factors: list[Record] = []
     if user.password_digest is not None:
         factors.append({"strategy": "password"})
     for email in user.emails:
         if email.identifies:
-            factors += [_by_email(user, email, strategy) for strategy in CODES]
+            factors += [
+                _by_email(email, strategy, primary=email is user.primary_email) for strategy in EMAIL_CODES
+            ]
+    for phone in user.phones:
+        if phone.identifies and settings.phone_number_identifies:
+            factors += [_by_phone(phone, strategy) for strategy in PHONE_CODES]
     return factors
 
 
-def _by_email(user: User, email: Email, strategy: str) -> Record:
+def _by_email(email: Email, strategy: str, *, primary: bool) -> Record:
     return {
         "strategy": strategy,
         "safe_identifier": mask(email.email_address),
         "email_address_id": email.id,
-        "primary": email.id == user.primary_email_address_id,
+        "primary": primary,
+    }
+
+
+def _by_phone(phone: Phone, strategy: str) -> Record:
+    return {
+        "strategy": strategy,
+        "safe_identifier": mask_number(phone.phone_number),
+        "phone_number_id": phone.id,
     }
 
 
 def second_factors(user: User, status: str) -> list[Record]:
     """The second factors that a sign-in of this status takes from the user."""
     if status == "needs_client_trust":
-        return [_by_email(user, email, "email_code") for email in user.emails if email.identifies]
+        return [
+            _by_email(email, "email_code", primary=email is user.primary_email)
+            for email in user.emails
+            if email.identifies
+        ]
     factors: list[Record] = []
     if user.totp_secret is not None:
         factors.append(
@@ -173,9 +215,7 @@ def second_factors(user: User, status: str) -> list[Record]:
         )
     factors += [
         {
-            "strategy": "phone_code",
-            "safe_identifier": f"{phone.phone_number[:2]}*******{phone.phone_number[-2:]}",
-            "phone_number_id": phone.id,
+            **_by_phone(phone, "phone_code"),
             "default": phone.default_second_factor,
         }
         for phone in user.phones
@@ -184,6 +224,11 @@ def second_factors(user: User, status: str) -> list[Record]:
     if user.backup_codes:
         factors.append({"strategy": "backup_code"})
     return factors
+
+
+def mask_number(number: str) -> str:
+    """A number as Clerk masks it: its beginning and its end."""
+    return f"{number[:2]}*******{number[-2:]}"
 
 
 def mask(address: str) -> str:

@@ -1,16 +1,20 @@
 """Sign-ins: an identifier, the first factor, the second, and the session at the end."""
 
 from dataclasses import replace
+from typing import NoReturn
 
 import jwt
 
-from toolkit.sandbox.emulator import errors, sessions
-from toolkit.sandbox.emulator.frontend import proofs
-from toolkit.sandbox.emulator.frontend.resources import CODES, show_sign_in
+from toolkit.sandbox.emulator import errors, passwords, sessions
+from toolkit.sandbox.emulator.frontend import nobody, proofs
+from toolkit.sandbox.emulator.frontend.resources import EMAIL_CODES, PHONE_CODES, show_sign_in
 from toolkit.sandbox.emulator.frontend.visit import Record, Visit, spend
 from toolkit.sandbox.emulator.store import User, new_id, normalize_email, now_ms
 
 _DAY = 24 * 3600 * 1000
+_CODES = (*EMAIL_CODES, *PHONE_CODES)
+_RESETS = ("reset_password_email_code", "reset_password_phone_code")
+"""Codes after which a new password is due."""
 
 
 async def create_sign_in(visit: Visit) -> object:
@@ -22,9 +26,12 @@ async def create_sign_in(visit: Visit) -> object:
     strategy = visit.form.get("strategy") or ("password" if "password" in visit.form else None)
     if strategy == "ticket":
         _use_ticket(visit, sign_in)
-    elif strategy in ("password", *CODES) or "identifier" in visit.form:
+    elif strategy in ("password", *_CODES) or "identifier" in visit.form:
         user = _identify(visit, sign_in)
-        await _begin(visit, sign_in, user, strategy)
+        if user is None:
+            _begin_nobodys(visit, sign_in, strategy)
+        else:
+            await _begin(visit, sign_in, user, strategy)
     elif strategy is not None:
         raise errors.value_invalid("strategy", strategy)
     return _keep(visit, sign_in)
@@ -36,12 +43,15 @@ async def get_sign_in(visit: Visit) -> object:
 
 
 async def prepare_first_factor(visit: Visit) -> object:
-    """POST …/prepare_first_factor."""
-    sign_in, user = _find_open(visit, "needs_first_factor")
+    """POST …/prepare_first_factor: who has to replace a password may also prove an address before."""
     strategy = visit.text("strategy")
-    if strategy not in CODES:
+    if strategy not in _CODES:
         raise errors.value_invalid("strategy", strategy)
-    _send_email(visit, sign_in, "first", user, strategy)
+    sign_in = _find(visit, *_first_factor_statuses(strategy))
+    if sign_in["user_id"] is None:
+        nobody.prepare(visit, sign_in, strategy)
+    else:
+        _send_code(visit, sign_in, "first", _user(visit, sign_in), strategy)
     return _keep(visit, sign_in)
 
 
@@ -52,18 +62,21 @@ async def attempt_first_factor(visit: Visit) -> object:
         sign_in = _find(visit, "needs_identifier", "needs_first_factor")
         _use_ticket(visit, sign_in)
         return _keep(visit, sign_in)
-    sign_in, user = _find_open(visit, "needs_first_factor")
     strategy = visit.text("strategy")
+    if strategy not in ("password", *_CODES):
+        raise errors.value_invalid("strategy", strategy)
+    sign_in = _find(visit, *_first_factor_statuses(strategy))
+    if sign_in["user_id"] is None:
+        _refuse_nobody(visit, sign_in, strategy)
+    user = _user(visit, sign_in)
     if strategy == "password":
         await _try_password(visit, sign_in, user)
-    elif strategy in CODES:
+    else:
         user = _try_code(visit, sign_in, "first", strategy, user)
-        if strategy == "reset_password_email_code":
+        if strategy in _RESETS:
             sign_in["status"] = "needs_new_password"
         else:
             _advance(visit, sign_in, user)
-    else:
-        raise errors.value_invalid("strategy", strategy)
     return _keep(visit, sign_in)
 
 
@@ -71,6 +84,7 @@ async def reset_password(visit: Visit) -> object:
     """POST …/reset_password."""
     spend(visit.instance, visit.call, "attempt")
     sign_in, user = _find_open(visit, "needs_new_password")
+    proofs.refuse_locked(user)
     user = await proofs.set_password(visit, user, visit.text("password"))
     if visit.form.get("sign_out_of_other_sessions") == "true":
         sessions.revoke_all(visit.instance, user.id)
@@ -83,7 +97,7 @@ async def prepare_second_factor(visit: Visit) -> object:
     sign_in, user = _find_open(visit, "needs_second_factor", "needs_client_trust")
     strategy, trusting = visit.text("strategy"), sign_in["status"] == "needs_client_trust"
     if strategy == "email_code" and trusting:
-        _send_email(visit, sign_in, "second", user, strategy)
+        _send_code(visit, sign_in, "second", user, strategy)
     elif strategy == "phone_code" and not trusting:
         phone = proofs.find_phone(visit, user)
         proofs.send_code(visit, sign_in, "second", phone.phone_number, strategy)
@@ -155,28 +169,52 @@ def _find(visit: Visit, *statuses: str) -> Record:
 def _find_open(visit: Visit, *statuses: str) -> tuple[Record, User]:
     """As `_find`, with the user. Raises Refusal."""
     sign_in = _find(visit, *statuses)
+    return sign_in, _user(visit, sign_in)
+
+
+def _user(visit: Visit, sign_in: Record) -> User:
     user = visit.instance.store.get(str(sign_in["user_id"]))
     if user is None:
         raise errors.identifier_not_found()
-    return sign_in, user
+    return user
 
 
-def _identify(visit: Visit, sign_in: Record) -> User:
+def _first_factor_statuses(strategy: str) -> tuple[str, ...]:
+    return ("needs_first_factor", "needs_new_password") if strategy in _RESETS else ("needs_first_factor",)
+
+
+def _identify(visit: Visit, sign_in: Record) -> User | None:
+    """The user with the identifier; None where the instance does not tell that there is none. Raises Refusal."""
     identifier = visit.text("identifier")
-    user = visit.instance.store.with_email(identifier)
-    email = next(
-        (
-            email
-            for email in (user.emails if user is not None else ())
-            if email.identifies and normalize_email(email.email_address) == normalize_email(identifier)
-        ),
-        None,
-    )
-    if user is None or email is None:
-        raise errors.identifier_not_found()
-    sign_in["identifier"], sign_in["identification_id"] = identifier, email.id
+    by_phone = "@" not in identifier and visit.instance.settings.phone_number_identifies
+    found = _with_phone(visit, identifier) if by_phone else _with_email(visit, identifier)
+    if found is None:
+        if not visit.instance.settings.enumeration_protection:
+            raise errors.identifier_not_found()
+        nobody.identify(visit, sign_in, identifier)
+        return None
+    user, identification_id = found
+    sign_in["identifier"], sign_in["identification_id"] = identifier, identification_id
     _name(visit, sign_in, user)
     return user
+
+
+def _with_email(visit: Visit, address: str) -> tuple[User, str] | None:
+    user = visit.instance.store.with_email(address)
+    if user is None:
+        return None
+    same = (
+        email for email in user.emails if normalize_email(email.email_address) == normalize_email(address)
+    )
+    return next(((user, email.id) for email in same if email.identifies), None)
+
+
+def _with_phone(visit: Visit, number: str) -> tuple[User, str] | None:
+    user = visit.instance.store.with_phone(number)
+    if user is None:
+        return None
+    same = (phone for phone in user.phones if phone.phone_number == number)
+    return next(((user, phone.id) for phone in same if phone.identifies), None)
 
 
 def _name(visit: Visit, sign_in: Record, user: User) -> None:
@@ -193,15 +231,39 @@ async def _begin(visit: Visit, sign_in: Record, user: User, strategy: str | None
     """Do what the strategy wants of a sign-in with an identifier; nothing yet without one."""
     if strategy == "password":
         await _try_password(visit, sign_in, user)
-    elif strategy in CODES:
-        _send_email(visit, sign_in, "first", user, str(strategy))
+    elif strategy in _CODES:
+        if (strategy in EMAIL_CODES) != ("@" in str(sign_in["identifier"])):
+            raise errors.strategy_for_user_invalid()
+        _send_code(visit, sign_in, "first", user, str(strategy))
     elif strategy is not None:
         raise errors.value_invalid("strategy", strategy)
 
 
-def _send_email(visit: Visit, sign_in: Record, factor: str, user: User, strategy: str) -> None:
-    email = proofs.find_email(visit, user, sign_in["identification_id"])
-    proofs.send_code(visit, sign_in, factor, email.email_address, strategy)
+def _begin_nobodys(visit: Visit, sign_in: Record, strategy: str | None) -> None:
+    """As `_begin`, for a sign-in with an identifier that nobody has."""
+    if strategy == "password":
+        nobody.refuse(visit, sign_in, strategy)
+    if strategy in _CODES:
+        nobody.prepare(visit, sign_in, str(strategy))
+    elif strategy is not None:
+        raise errors.value_invalid("strategy", strategy)
+
+
+def _refuse_nobody(visit: Visit, sign_in: Record, strategy: str) -> NoReturn:
+    try:
+        nobody.refuse(visit, sign_in, strategy)
+    except errors.Refusal:
+        _keep(visit, sign_in)  # with the attempt that it took
+        raise
+
+
+def _send_code(visit: Visit, sign_in: Record, factor: str, user: User, strategy: str) -> None:
+    identified = sign_in["identification_id"]
+    if strategy in PHONE_CODES:
+        to = proofs.find_identifying_phone(visit, user, identified).phone_number
+    else:
+        to = proofs.find_email(visit, user, identified).email_address
+    proofs.send_code(visit, sign_in, factor, to, strategy)
 
 
 def _try_code(visit: Visit, sign_in: Record, factor: str, strategy: str, user: User) -> User:
@@ -213,8 +275,17 @@ def _try_code(visit: Visit, sign_in: Record, factor: str, strategy: str, user: U
 
 
 async def _try_password(visit: Visit, sign_in: Record, user: User) -> None:
-    user = await proofs.check_password(visit, user, visit.text("password"))
-    if user.password_compromised and visit.instance.settings.compromised_sign_in == "refused":
+    password, settings = visit.text("password"), visit.instance.settings
+    if settings.enumeration_protection:
+        if user.password_digest is None:
+            raise errors.password_or_identifier_incorrect()
+        wrong = errors.password_or_identifier_incorrect
+    else:
+        wrong = errors.password_incorrect
+    user = await proofs.check_password(visit, user, password, wrong)
+    if settings.reject_pwned_at_sign_in and passwords.is_pwned(settings, password):
+        raise errors.password_pwned("password")
+    if user.password_compromised and settings.compromised_sign_in == "refused":
         raise errors.password_compromised()
     sign_in["first"] = proofs.verified("verification_password", "password")
     _advance(visit, sign_in, user)

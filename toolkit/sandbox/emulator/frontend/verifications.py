@@ -118,7 +118,9 @@ def _keep(visit: Visit, session: Record) -> object:
         "level": flow["level"],
         "status": flow["status"],
         "supported_first_factors": [
-            factor for factor in first_factors(user) if factor["strategy"] in ("password", "email_code")
+            factor
+            for factor in first_factors(user, visit.instance.settings)
+            if factor["strategy"] in ("password", "email_code")
         ],
         "supported_second_factors": second_factors(user, "needs_second_factor"),
         "first_factor_verification": flow["first"],
