@@ -155,7 +155,6 @@ class Changes:
         It is done already: if it can't be written down now, that is done later.
         """
         ended: list[ClerkSession] = []
-        account = None
         try:
             async with self._database.transaction() as connection:
                 if not await queries.end_change(connection, change_id=change_id):
@@ -164,15 +163,15 @@ class Changes:
                     connection, user_id=change.user_id, kind=change.kind, subject=change.subject
                 )
                 account = await accounts.by_id(connection, change.user_id)
-                await self._events.add(connection, change.user_id, change.kind, change.visitor)
+                if account is None:
+                    return
+                await self._events.add(connection, account, change.kind, change.visitor)
                 if change.sign_out_others or before:
-                    ended = await self._sessions.revoke_others(connection, change.user_id, change.session_id)
-                    await self._events.add(connection, change.user_id, "other_sessions_ended", change.visitor)
+                    ended = await self._sessions.revoke_others(connection, account.id, change.session_id)
+                    await self._events.add(connection, account, "other_sessions_ended", change.visitor)
         except ToolkitError as error:
             _log.error("a change is written down later", kind=change.kind, error=str(error))
             return
-        if account is not None:
-            self._events.tell(account.email, change.kind, change.visitor)
         for behind in ended:
             self._clerk_sessions.end(behind, change.visitor)
 

@@ -58,7 +58,7 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
         )
     if environment.smtp_url is None:
         log.warning(
-            "SMTP_URL is not set: whoever signs up with an address that has an account gets no mail about it"
+            "SMTP_URL is not set: mails about changes of an account, and to owners of taken addresses, wait in the database"
         )
     settings = environment.playbook.bff
     gc.freeze()  # what lives as long as the process need not be looked at again,

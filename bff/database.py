@@ -5,7 +5,7 @@ goes on by itself when it is back. Nothing waits for Clerk while it holds a conn
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
@@ -31,6 +31,7 @@ class Database:
         self._check = None if sandbox else no_sandbox(url)
         self._size = size
         self._pool: Pool | None = None
+        self._on_commit: dict[Connection, list[Callable[[], object]]] = {}
 
     async def __aenter__(self) -> Self:
         self._pool = await asyncpg.create_pool(
@@ -58,8 +59,22 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction. Raises as `connection` does."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            committed = self._on_commit[connection] = []
+            try:
+                async with connection.transaction():
+                    yield connection
+            finally:
+                del self._on_commit[connection]
+        for call in committed:
+            call()
+
+    def on_commit(self, connection: Connection, call: Callable[[], object]) -> None:
+        """Call something once the connection's transaction is committed; at once when it is in none."""
+        if connection in self._on_commit:
+            self._on_commit[connection].append(call)
+        else:
+            call()
 
 
 class _Held:

@@ -20,3 +20,18 @@ def typed(email: str) -> str:
     for one limit (invariant 9).
     """
     return normal_address(kept(email))
+
+
+def sendable(email: str) -> str:
+    """The form that every mail server takes: the domain in ASCII; what is no address stays as it is."""
+    try:
+        found = validate_email(email, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return email
+    return f"{found.local_part}@{found.ascii_domain}"
+
+
+def masked(email: str) -> str:
+    """An address that its owner knows again, and nobody else: j***@example.com."""
+    local, _, domain = email.rpartition("@")
+    return f"{local[:1]}***@{domain}"

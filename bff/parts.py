@@ -12,7 +12,9 @@ from bff.http.api import Endpoint
 from bff.http.edge import Edge
 from bff.http.observability import Metrics
 from bff.limits import Limits
-from bff.mail import Mailer
+from bff.mail.mailer import Mailer
+from bff.mail.rendering import Templates
+from bff.mail.smtp import Smtp
 from bff.tokens import Cipher
 from toolkit.clerk import BackendClient, ClerkConfig, ClerkNotConfigured, FrontendClient
 from toolkit.environment import Environment
@@ -42,10 +44,17 @@ class Parts:
             sandbox=environment.playbook.embedded_sandbox,
         )
         self.limits = Limits(self.database, self.settings.limits)
-        self.mailer = Mailer(environment.smtp_url, self.settings.mail.sender)
+        self.mailer = Mailer(
+            self.database,
+            self.cipher,
+            Templates(self.settings.public_url),
+            Smtp(environment.smtp_url, self.settings.mail.sender) if environment.smtp_url else None,
+            self.metrics.registry,
+        )
         self.frontend: FrontendClient | None = None
         self.backend: BackendClient | None = None
         self.keep(self.database)
+        self.keep(self.mailer)
         config = clerk_config(environment)
         if config is not None:
             self.frontend = FrontendClient(config, deadline=CLERK_SECONDS)
@@ -54,7 +63,6 @@ class Parts:
             self.keep(self.backend)
             breaker = self.frontend.breaker
             self.metrics.clerk_open.set_function(lambda: float(breaker.state != "closed"))
-        self.at_end(self.mailer.close)
 
     def serve(self, endpoints: Iterable[Endpoint]) -> None:
         """Serve endpoints."""

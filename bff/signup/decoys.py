@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Never
 
 from bff.clerk_errors import RETRY_AFTER, signup_code_refused
+from bff.database import Database
 from bff.refusals import AuthenticationUnavailable, CodeInvalid
 from bff.signup.clerk import ClerkSignup
 from bff.signup.mails import Mails
 from bff.signup.person import Person
-from bff.signup.storage import AtAddress, Begun, Decoy, Storage
+from bff.signup.storage import AtAddress, Begun, Decoy, Storage, become_decoy
 from bff.visitor import Visitor
 from toolkit.clerk.addresses import normal_address
 
@@ -22,7 +23,8 @@ from toolkit.clerk.addresses import normal_address
 class Decoys:
     """Makes decoys and answers for them. Clerk is asked wherever it is for others, so that both fail alike."""
 
-    def __init__(self, storage: Storage, clerk: ClerkSignup, mails: Mails) -> None:
+    def __init__(self, database: Database, storage: Storage, clerk: ClerkSignup, mails: Mails) -> None:
+        self._database = database
         self._storage = storage
         self._clerk = clerk
         self._mails = mails
@@ -40,12 +42,13 @@ class Decoys:
         await self._clerk.sign_in(clerk_id, visitor)
         await self._clerk.remove(clerk_id)
 
-    async def make(self, signup: Begun, person: Person) -> None:
-        """Let a signup lead nowhere from here. Raises TooManyAttempts or SignupEnded."""
+    async def make(self, signup: Begun, person: Person, visitor: Visitor) -> None:
+        """Let a signup lead nowhere from here, and tell the owner. Raises TooManyAttempts or SignupEnded."""
         await self._mails.spend_first(signup.id, person.email)
         password_hash = await asyncio.to_thread(_hash, person.password, person.email)
-        await self._storage.become_decoy(signup, password_hash)
-        self._mails.tell_owner(person.email)
+        async with self._database.transaction() as connection:
+            await become_decoy(connection, signup.id, password_hash)
+            await self._mails.tell_owner(connection, person.email, visitor)
 
     async def probe(self, visitor: Visitor) -> None:
         """Ask Clerk for something. Raises what others are refused for while it is out."""
@@ -60,7 +63,8 @@ class Decoys:
     async def resend(self, decoy: Decoy, visitor: Visitor) -> None:
         """Tell the owner once more, in place of a code. Raises as `probe` does."""
         await self.probe(visitor)
-        self._mails.tell_owner(decoy.email)
+        async with self._database.connection() as connection:
+            await self._mails.tell_owner(connection, decoy.email, visitor)
 
     async def find(self, signups: Sequence[AtAddress], password: str) -> Decoy | None:
         """The decoy of one address that was begun with this password; None for none."""

@@ -33,8 +33,8 @@ def mount(parts: Parts) -> None:
     storage = Storage(parts.database, parts.cipher, unverified)
     clerk = ClerkSignup(parts.backend, parts.frontend)
     signups = Signups(parts.database.connection, parts.backend)
-    mails = Mails(parts.limits, parts.mailer, parts.settings.public_url)
-    decoys = Decoys(storage, clerk, mails)
+    mails = Mails(parts.limits, parts.mailer)
+    decoys = Decoys(parts.database, storage, clerk, mails)
     devices = Devices(parts.cipher)
     sessions = Sessions(parts.settings.session, parts.cipher)
     service = SignupService(

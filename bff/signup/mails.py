@@ -2,19 +2,22 @@
 
 from uuid import UUID
 
+from bff.emails import masked
 from bff.limits import Limits
-from bff.mail import Mailer, masked
+from bff.mail.mailer import Mailer
+from bff.mail.mails import Mail
 from bff.signup.outcomes import Verifying
+from bff.visitor import Visitor
 from toolkit.clerk.addresses import normal_address
+from toolkit.database import Connection
 
 
 class Mails:
     """Counts the mails of a signup, those that Clerk sends and those that the BFF sends in their place."""
 
-    def __init__(self, limits: Limits, mailer: Mailer, public_url: str | None) -> None:
+    def __init__(self, limits: Limits, mailer: Mailer) -> None:
         self._limits = limits
         self._mailer = mailer
-        self._public_url = public_url
 
     async def spend_first(self, signup_id: UUID, email: str) -> None:
         """Count the first, once it is sure that there is one: whoever is refused before must use up nothing of what the
@@ -36,13 +39,6 @@ class Mails:
         pause = self._limits["signup_pause_by_signup"].seconds
         return Verifying(signup_id, masked(email), round(pause))
 
-    def tell_owner(self, email: str) -> None:
-        """Tell the owner of a taken address, and nobody else, that there is an account."""
-        where = f" at {self._public_url}" if self._public_url else ""
-        self._mailer.send(
-            email,
-            "You have an account already",
-            "Somebody, probably you, tried to sign up with this address. There is an account with it already: "
-            f"log in{where} instead. If you do not know your password, ask for a new one there.\n\n"
-            "If it was not you, there is nothing to do.\n",
-        )
+    async def tell_owner(self, connection: Connection, email: str, visitor: Visitor) -> None:
+        """Have the owner of a taken address told, and nobody else, that there is an account."""
+        await self._mailer.add(connection, Mail("address_taken", email, visitor))

@@ -106,10 +106,13 @@ class Resuming:
         if decoy is None:
             return None
         await self._decoys.probe(visitor)
+        tell = False
         with suppress(TooManyAttempts):  # the owner was told lately
             await self._mails.spend_resend(decoy.id)
-            self._mails.tell_owner(decoy.email)
+            tell = True
         async with self._database.transaction() as connection:
+            if tell:
+                await self._mails.tell_owner(connection, decoy.email, visitor)
             # As a device gets a new id that Clerk knows from now on.
             device = await self._devices.rename(connection, visitor.device)
         return replace(self._mails.sent(decoy.id, decoy.email), device=device)

@@ -87,7 +87,7 @@ class Steps:
             return
         else:
             await self._clerk.remove(clerk_id)
-        await self._decoys.make(signup, person)
+        await self._decoys.make(signup, person, visitor)
 
     async def _create_row(self, signup: Begun, clerk_id: str, person: Person) -> bool:
         """AX's row; False when somebody was quicker and has the address."""

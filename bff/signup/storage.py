@@ -112,12 +112,6 @@ class Storage:
             raise SignupEnded
         return True
 
-    async def become_decoy(self, signup: Begun, password_hash: bytes) -> None:
-        """Write down that the address has a user. Raises SignupEnded."""
-        async with self._database.connection() as connection:
-            if not await queries.become_decoy(connection, signup_id=signup.id, password_hash=password_hash):
-                raise SignupEnded
-
     async def code_sent(self, signup_id: UUID, sent: CodeSent) -> None:
         """Write down what a code that was sent is to be tried with. Raises SignupEnded."""
         sealed = self._cipher.seal(sent.session.client_token)
@@ -197,6 +191,12 @@ class Storage:
     def _sent(self, record: Mapping[str, Any]) -> CodeSent:
         token = self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"]))
         return CodeSent(record["email_address_id"], ClerkSession(record["clerk_session_id"], token or ""))
+
+
+async def become_decoy(connection: Connection, signup_id: UUID, password_hash: bytes) -> None:
+    """Write down that the address has a user. Raises SignupEnded."""
+    if not await queries.become_decoy(connection, signup_id=signup_id, password_hash=password_hash):
+        raise SignupEnded
 
 
 async def verify(connection: Connection, signup_id: UUID) -> bool:

@@ -14,6 +14,8 @@ const EVENTS = {
   phone_added: "Phone number added",
   phone_removed: "Phone number removed",
   default_phone_changed: "Another phone number gets the codes first",
+  password_changed: "Password changed",
+  password_reset: "Password forgotten, and replaced by a new one",
   other_sessions_ended: "All other sessions ended",
 };
 const AWAY = "away from the overview";

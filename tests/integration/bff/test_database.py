@@ -1,5 +1,7 @@
 """The BFF's connections to Postgres."""
 
+import contextlib
+
 import asyncpg
 import pytest
 
@@ -30,3 +32,20 @@ async def test_what_a_query_was_given_is_not_told(postgres: Server) -> None:
                 await connection.fetchval("SELECT $1::integer", "a password")
     assert "password" not in str(failed.value)
     assert "query argument $1" in str(failed.value)
+
+
+async def test_what_waits_for_a_commit_happens_after_it_and_only_then(postgres: Server) -> None:
+    told: list[object] = []
+    async with Database(postgres.create_database(), 2) as database:
+        async with database.transaction() as connection, database.transaction() as other:
+            database.on_commit(connection, lambda: told.append("committed"))
+            database.on_commit(other, lambda: told.append("also committed"))
+            assert told == []
+        assert told == ["also committed", "committed"]
+        with contextlib.suppress(ZeroDivisionError):
+            async with database.transaction() as connection:
+                database.on_commit(connection, lambda: told.append("rolled back"))
+                raise ZeroDivisionError
+        async with database.connection() as connection:
+            database.on_commit(connection, lambda: told.append("in no transaction"))
+    assert told == ["also committed", "committed", "in no transaction"]

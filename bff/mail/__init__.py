@@ -1,0 +1,1 @@
+"""Mail that the BFF sends itself. Clerk sends its codes."""
