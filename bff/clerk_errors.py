@@ -12,14 +12,16 @@ from bff.refusals import (
     FieldError,
     FieldsInvalid,
     Refusal,
-    TooManyAttempts,
+    Unexplained,
 )
 from toolkit.clerk import (
+    AuthenticationInvalid,
     ClerkAnswerUnexpected,
     ClerkApiError,
     ClerkError,
     ClerkRateLimited,
     ClerkUnavailable,
+    FeatureNotAvailable,
     IdentifierNotFound,
     IncorrectCode,
     IncorrectPassword,
@@ -59,8 +61,6 @@ _log = structlog.get_logger("bff")
 
 def refusal(error: ClerkError) -> Refusal:
     """The refusal for somebody whose password or code Clerk did not take."""
-    if isinstance(error, ClerkRateLimited):
-        return TooManyAttempts(retry_after=error.retry_after)
     if isinstance(error, IncorrectCode | IncorrectTotp | VerificationFailed):
         return CodeInvalid()
     for kind, outcome in _OUTCOMES.items():
@@ -71,19 +71,20 @@ def refusal(error: ClerkError) -> Refusal:
 
 @contextmanager
 def signup_code_refused() -> Iterator[None]:
-    """Around calls to Clerk for the code of a signup: raises refusals."""
+    """Around calls to Clerk for the code of a signup: raises refusals, CodeInvalid whatever Clerk refuses one person for."""
     try:
         yield
-    except (IncorrectCode, VerificationFailed):
-        raise CodeInvalid from None
     except ClerkError as error:
-        raise signup_refusal(error) from None
+        told = refusal(error)
+        if isinstance(told, CredentialsInvalid):  # locked, say
+            raise CodeInvalid from None
+        if isinstance(told, Unexplained) and isinstance(error, ClerkApiError):
+            raise CodeInvalid from None
+        raise told from None
 
 
 def signup_refusal(error: ClerkError) -> Refusal:
     """The refusal for somebody whose signup Clerk did not take."""
-    if isinstance(error, ClerkRateLimited):
-        return TooManyAttempts(retry_after=error.retry_after)
     if isinstance(error, SignUpNotAllowed):
         return FieldsInvalid(FieldError("email", "not_allowed", "This address cannot be used here."))
     if isinstance(error, PasswordRejected | ParameterInvalid):
@@ -98,12 +99,22 @@ def signup_refusal(error: ClerkError) -> Refusal:
 
 
 def unavailable(error: ClerkError) -> AuthenticationUnavailable:
-    """The refusal when Clerk is out, or answers something that nothing here provides for; logged for the operator."""
-    _log.warning("clerk refused", error=str(error), trace_id=error.trace_id)
-    if not isinstance(error, ClerkUnavailable):
-        return AuthenticationUnavailable(retry_after=RETRY_AFTER)
-    asked = error.maybe_applied or isinstance(error, ClerkAnswerUnexpected)
-    return AuthenticationUnavailable(retry_after=error.retry_after or RETRY_AFTER, asked=asked)
+    """The refusal when Clerk is out or set up wrongly, or answers something that nothing here provides for; logged."""
+    if _is_for_all(error):
+        _log.warning("clerk refused", error=str(error), trace_id=error.trace_id)
+        retry_after = error.retry_after if isinstance(error, ClerkUnavailable) else None
+        asked = error.maybe_applied or not isinstance(error, ClerkUnavailable)
+        return AuthenticationUnavailable(retry_after=retry_after or RETRY_AFTER, asked=asked)
+    _log.error("clerk refused one person for no reason that is known here", error=str(error))
+    retry_after = error.retry_after if isinstance(error, ClerkRateLimited) else RETRY_AFTER
+    return Unexplained(retry_after=retry_after, asked=not isinstance(error, ClerkRateLimited))
+
+
+def _is_for_all(error: ClerkError) -> bool:
+    """Whether anybody would be answered this; otherwise it may be about one person."""
+    if isinstance(error, ClerkApiError):
+        return error.listed and isinstance(error, AuthenticationInvalid | FeatureNotAvailable)
+    return isinstance(error, ClerkUnavailable) and not isinstance(error, ClerkAnswerUnexpected)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ Refusal
 ├── TooManyAttempts
 └── Unavailable
     ├── AuthenticationUnavailable
+    │   └── Unexplained
     ├── DatabaseUnavailable
     └── InternalError
 """
@@ -190,6 +191,15 @@ class AuthenticationUnavailable(Unavailable):
         super().__init__(retry_after=retry_after)
         self.asked = asked
         """False when the system certainly did not look at what was tried, so that it may be tried again."""
+
+
+class Unexplained(AuthenticationUnavailable):
+    """Authentication is not available at the moment. Try again shortly."""
+
+    outcome = "unexplained"
+    """Clerk refused one person's request for no reason that is known here: over a limit, though within our own, or an answer
+    that nothing provides for. To those who are signed in it is an outage. Whoever is not must not be told (bff/veil.py).
+    """
 
 
 class DatabaseUnavailable(Unavailable):

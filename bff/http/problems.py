@@ -37,7 +37,7 @@ STATUSES: Mapping[type[Refusal], int] = {
     refusals.AuthenticationUnavailable: 503,
     refusals.DatabaseUnavailable: 503,
 }
-"""Every refusal that an answer may tell, and its status."""
+"""Every refusal that an answer may tell, and its status; one that is missing has its parent's."""
 
 _OF_SERVER: Mapping[int, type[Refusal]] = {
     404: refusals.NotFound,
@@ -49,7 +49,7 @@ _OF_SERVER: Mapping[int, type[Refusal]] = {
 
 def problem(refusal: Refusal, request_id: str, *, allow: str | None = None) -> web.Response:
     """A refusal as an answer; `allow` lists the methods that the path does take."""
-    status = STATUSES[type(refusal)]
+    status = next(STATUSES[kind] for kind in type(refusal).__mro__ if kind in STATUSES)
     content: dict[str, object] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

@@ -8,6 +8,7 @@ from bff.proof.feature import proof_service
 from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import Sessions
 from bff.signup.feature import RESUMING
+from bff.veil import Veil
 
 
 def mount(parts: Parts) -> None:
@@ -21,7 +22,7 @@ def mount(parts: Parts) -> None:
         parts.app[RESUMING],
         parts.limits,
         LoginCounts(parts.database, parts.metrics.registry),
-        parts.settings.login,
+        Veil(parts.settings.login.failure_seconds),
     )
     parts.serve(LoginRoutes(login, parts.edge).endpoints())
     parts.at_end(clerk_sessions.close)

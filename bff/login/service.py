@@ -3,7 +3,6 @@
 Nothing else mints a session for somebody who has an account. Both systems end in the same one.
 """
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -13,16 +12,22 @@ from bff.database import Database
 from bff.limits import Limits
 from bff.login.counts import LoginCounts
 from bff.proof.challenges import LOGIN
-from bff.proof.service import Challenged, Claim, ProofService
+from bff.proof.service import Attempt, Challenged, Claim, ProofService
 from bff.proof.systems import Changed, Method, MethodName, NewPasswordNeeded, Proved, StepNeeded, SystemName
-from bff.refusals import AuthenticationUnavailable, ChallengeExpired, CodeInvalid, CredentialsInvalid, Refusal
+from bff.refusals import (
+    AuthenticationUnavailable,
+    ChallengeExpired,
+    CodeInvalid,
+    CredentialsInvalid,
+    Refusal,
+    Unexplained,
+)
 from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import Complete, Delivery, Sessions
 from bff.signup.outcomes import Verifying
 from bff.signup.resuming import Resuming
-from bff.timing import wait_until
+from bff.veil import Veil
 from bff.visitor import Visitor
-from toolkit.playbook.bff import LoginSettings
 
 ROUNDS = 3
 """How often a login is begun anew because the user changed under it (is moved to Clerk just now)."""
@@ -42,7 +47,7 @@ class LoginService:
         resuming: Resuming,
         limits: Limits,
         counts: LoginCounts,
-        settings: LoginSettings,
+        veil: Veil,
     ) -> None:
         self._database = database
         self._proof = proof
@@ -51,37 +56,46 @@ class LoginService:
         self._resuming = resuming
         self._limits = limits
         self._counts = counts
-        self._settings = settings
+        self._veil = veil
 
     async def log_in(self, email: str, password: str, delivery: Delivery, visitor: Visitor) -> Outcome:
         """Try a password. Raises Refusal: however it is refused, the answer is the same and takes as long (invariant 9)."""
-        started = time.monotonic()
-        claim = await self._proof.claim(email, visitor)
-        async with self._counting(claim.system):
-            await self._spend(claim, visitor)
-        try:
-            outcome = await self._prove(email, claim, password, delivery, visitor)
-        except CredentialsInvalid:
-            verifying = await self._resuming.resume_decoy(email, password, visitor)
-            if verifying is None:
-                await wait_until(started + self._settings.failure_seconds)
-                raise
-            outcome = replace(verifying, delivery=delivery)
+        async with self._veil.refusals(CredentialsInvalid) as started:
+            claim = await self._proof.claim(email, visitor)
+            async with self._counting(claim.system):
+                await self._spend(claim, visitor)
+            try:
+                outcome = await self._prove(email, claim, password, delivery, visitor)
+            except (CredentialsInvalid, Unexplained) as refused:
+                verifying = await self._resuming.resume_decoy(
+                    email,
+                    password,
+                    visitor,
+                    refused,
+                    asked_clerk=claim.system == "clerk" and refused.outcome != "guarded",
+                )
+                if verifying is None:
+                    raise
+                outcome = replace(verifying, delivery=delivery)
         if isinstance(outcome, Verifying):
-            await wait_until(started + self._resuming.answer_seconds)
+            await self._resuming.veil.until_due(started)
         return outcome
 
     async def send_code(
         self, challenge_id: str, method: MethodName, to: str | None, visitor: Visitor
     ) -> Method:
         """Have the code of a second step sent; the method that it is for. Raises Refusal."""
-        await self._limits.spend(("code_by_address", visitor.network))
-        return await self._proof.send_code(challenge_id, LOGIN, method, to, visitor)
+        async with self._veil.refusals():
+            await self._limits.spend(("code_by_address", visitor.network))
+            return await self._proof.send_code(challenge_id, LOGIN, method, to, visitor)
 
     async def finish(self, challenge_id: str, method: MethodName, code: str, visitor: Visitor) -> Outcome:
         """Try the code of a second step. Raises Refusal."""
-        await self._limits.spend(("code_by_address", visitor.network))
-        attempt = await self._proof.attempt(challenge_id, LOGIN)
+        async with self._veil.refusals(CodeInvalid):
+            await self._limits.spend(("code_by_address", visitor.network))
+            return await self._finish(await self._proof.attempt(challenge_id, LOGIN), method, code, visitor)
+
+    async def _finish(self, attempt: Attempt, method: MethodName, code: str, visitor: Visitor) -> Outcome:
         challenge = attempt.challenge
         async with self._counting(challenge.system):
             result = await self._proof.check_code(attempt, method, code, visitor)
@@ -144,7 +158,7 @@ class LoginService:
             if behind is not None and not account.email_verified:
                 verifying = await self._resuming.resume(account, behind, visitor)
             async with self._database.transaction() as connection:
-                device = await self._proof.settle(connection, proved, visitor)
+                device = await self._proof.settle(connection, proved, visitor, inside=verifying is None)
                 if verifying is not None:
                     return replace(verifying, delivery=delivery, device=device)
                 minted = await self._sessions.mint(connection, account, visitor, behind)

@@ -232,17 +232,20 @@ class ProofService:
             raise ChallengeExpired from None
         return replace(result, challenge_id=attempt.challenge_id) if isinstance(result, Proved) else result
 
-    async def settle(self, connection: Connection, proved: Proved, visitor: Visitor) -> str | None:
+    async def settle(
+        self, connection: Connection, proved: Proved, visitor: Visitor, *, inside: bool = True
+    ) -> str | None:
         """In the transaction that acts on a proof: see that it holds, count it once, and know the device from then on.
 
-        Returns the device's new id. Raises Changed, or CodeInvalid for a code that was used elsewhere.
+        `inside` when it lets the user in: what counts on such a device counts for itself. Returns the device's new id.
+        Raises Changed, or CodeInvalid for a code that was used elsewhere.
         """
         if proved.challenge_id is not None and not await self._challenges.use(
             connection, proved.challenge_id
         ):
             raise Changed
         await self._systems[proved.system].settle(connection, proved)
-        return await self._keep_device(connection, proved.account, proved.state, visitor, proved=True)
+        return await self._keep_device(connection, proved.account, proved.state, visitor, proved=inside)
 
     async def _claim(
         self, connection: Connection, account: Account | None, email: str, visitor: Visitor

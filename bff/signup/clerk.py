@@ -1,5 +1,6 @@
 """What a signup asks of Clerk."""
 
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -18,6 +19,9 @@ from toolkit.clerk import (
     FrontendEmailAddress,
     FrontendUser,
     IdentifierExists,
+    IdentifierNotFound,
+    IncorrectPassword,
+    ParameterInvalid,
     ResourceNotFound,
     VerificationFailed,
 )
@@ -152,6 +156,12 @@ class ClerkSignup:
     async def probe(self, visitor: Visitor) -> None:
         """Ask Clerk for something that changes nothing: it fails when others fail."""
         await self._device(None, visitor).get_client()
+
+    async def probe_sign_in(self, visitor: Visitor) -> None:
+        """As `probe`, and Clerk counts it as a sign-in: one of nobody, that no instance lets in."""
+        name = f"{secrets.token_hex(12)}@{secrets.token_hex(12)}.com"
+        with suppress(IdentifierNotFound, IncorrectPassword, ParameterInvalid):
+            await self._device(None, visitor).create_sign_in(name, secrets.token_urlsafe(16))
 
     @property
     def _backend(self) -> BackendClient:

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 from bff.clerk_errors import signup_code_refused
 from bff.limits import Limits
-from bff.refusals import CodeInvalid, SignupEnded, TooManyAttempts
+from bff.refusals import CodeInvalid, SignupEnded, TooManyAttempts, Unexplained
 from bff.sessions.service import ClerkSession
 from bff.signup.clerk import ClerkSignup, CodeSent, NotAsMade
 from bff.signup.storage import Storage, Waiting
 from bff.visitor import Visitor
-from toolkit.clerk import ClientInvalid
+from toolkit.clerk import ClientInvalid, VerificationFailed
 from toolkit.sweep.signups import Signups
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class Codes:
     async def try_code(self, signup: Waiting, code: str, visitor: Visitor) -> ClerkSession:
         """Have a code checked; the session in Clerk of whom it verified.
 
-        Raises CodeInvalid, SignupEnded, TooManyAttempts or AuthenticationUnavailable.
+        Raises CodeInvalid, SignupEnded or AuthenticationUnavailable.
         """
         tried_before = await self._storage.try_code(signup.id, code)
 
@@ -45,22 +45,22 @@ class Codes:
         except CodeInvalid:
             await self._storage.forget_code(signup.id, code)
             raise
-        except TooManyAttempts:
-            if not tried_before:  # Clerk did not look at it, now or before
+        except Unexplained as refused:
+            if not refused.asked and not tried_before:  # Clerk did not look at it, now or before
                 await self._storage.forget_code(signup.id, code)
             raise
 
     async def resend(self, signup: Waiting, visitor: Visitor) -> None:
-        """Have another code sent. Raises SignupEnded, TooManyAttempts or AuthenticationUnavailable."""
+        """Have another code sent. Raises CodeInvalid if Clerk sends none, SignupEnded or AuthenticationUnavailable."""
 
         async def send(sent: CodeSent) -> CodeSent:
-            return await self._clerk.resend(sent, visitor)
+            try:
+                return await self._clerk.resend(sent, visitor)
+            except VerificationFailed:  # the address is verified already
+                raise SignupEnded from None
 
-        try:
-            with signup_code_refused():
-                sent = await self._in_its_session(signup, visitor, send)
-        except CodeInvalid:  # the address is verified already
-            raise SignupEnded from None
+        with signup_code_refused():
+            sent = await self._in_its_session(signup, visitor, send)
         await self._storage.code_sent(signup.id, sent)
 
     async def _in_its_session(
@@ -71,6 +71,9 @@ class Codes:
             return await ask(signup.sent)
         except ClientInvalid:
             pass
-        await self._limits.spend(("sign_in_by_address", visitor.network))
+        try:
+            await self._limits.spend(("sign_in_by_address", visitor.network))
+        except TooManyAttempts:  # which cannot happen to a decoy
+            raise Unexplained(asked=False) from None
         session = await self._clerk.sign_in(signup.clerk_id, visitor)
         return await ask(replace(signup.sent, session=session))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Never
 
-from bff.clerk_errors import RETRY_AFTER, signup_code_refused
+from bff.clerk_errors import RETRY_AFTER, refused, signup_code_refused
 from bff.database import Database
 from bff.refusals import AuthenticationUnavailable, CodeInvalid
 from bff.signup.clerk import ClerkSignup
@@ -39,8 +39,9 @@ class Decoys:
         clerk_id = await self._clerk.create(stand_in, signup.id, signup.user_id)
         if clerk_id is None:
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
-        await self._clerk.sign_in(clerk_id, visitor)
-        await self._clerk.remove(clerk_id)
+        session = await self._clerk.sign_in(clerk_id, visitor)
+        await self._clerk.ready_to_send(session, stand_in.email, visitor)
+        await self._clerk.remove(clerk_id)  # takes about what sending a code does
 
     async def make(self, signup: Begun, person: Person, visitor: Visitor) -> None:
         """Let a signup lead nowhere from here, and tell the owner. Raises TooManyAttempts or SignupEnded."""
@@ -54,6 +55,14 @@ class Decoys:
         """Ask Clerk for something. Raises what others are refused for while it is out."""
         with signup_code_refused():
             await self._clerk.probe(visitor)
+
+    async def probe_login(self, visitor: Visitor, *, asked_clerk: bool) -> None:
+        """As `probe`, for a login that leads to a verification: Clerk counts it, once, as it does for others."""
+        with refused():
+            if asked_clerk:
+                await self._clerk.probe(visitor)
+            else:
+                await self._clerk.probe_sign_in(visitor)
 
     async def try_code(self, visitor: Visitor) -> Never:
         """No code is right. Raises CodeInvalid, or as `probe` does."""

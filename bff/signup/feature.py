@@ -17,6 +17,7 @@ from bff.signup.routes import SignupRoutes
 from bff.signup.service import LegacySignup, SignupService
 from bff.signup.steps import Steps
 from bff.signup.storage import Storage
+from bff.veil import Veil
 from toolkit.sweep.runner import Sweep
 from toolkit.sweep.signups import Signups
 
@@ -36,6 +37,7 @@ def mount(parts: Parts) -> None:
     mails = Mails(parts.limits, parts.mailer)
     decoys = Decoys(parts.database, storage, clerk, mails)
     devices = Devices(parts.cipher)
+    veil = Veil(settings.answer_seconds)
     sessions = Sessions(parts.settings.session, parts.cipher)
     service = SignupService(
         parts.database,
@@ -48,8 +50,7 @@ def mount(parts: Parts) -> None:
         signups,
         parts.app.get(LEGACY_SIGNUP),
         parts.limits,
-        answer_seconds=settings.answer_seconds,
-        failure_seconds=parts.settings.login.failure_seconds,
+        veil,
     )
     parts.app[RESUMING] = Resuming(
         parts.database,
@@ -60,7 +61,7 @@ def mount(parts: Parts) -> None:
         mails,
         devices,
         parts.limits,
-        answer_seconds=settings.answer_seconds,
+        veil,
     )
     parts.serve(SignupRoutes(service, parts.edge).endpoints())
     if parts.backend is not None:

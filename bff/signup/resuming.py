@@ -18,6 +18,7 @@ from bff.refusals import (
     Refusal,
     SignupEnded,
     TooManyAttempts,
+    Unexplained,
 )
 from bff.sessions.service import ClerkSession
 from bff.signup.clerk import ClerkSignup, CodeSent, NotAsMade
@@ -25,6 +26,7 @@ from bff.signup.decoys import Decoys
 from bff.signup.mails import Mails
 from bff.signup.outcomes import Verifying
 from bff.signup.storage import Storage, Unverified, verify
+from bff.veil import Veil
 from bff.visitor import Visitor
 from toolkit.clerk import ClerkError, VerificationFailed
 from toolkit.clerk.addresses import normal_address
@@ -35,7 +37,7 @@ SECONDS = 0.4
 
 
 class Resuming:
-    """What a login asks of signups. No answer that leads to a verification comes sooner than `answer_seconds`."""
+    """What a login asks of signups. What leads to a verification is answered under `veil`."""
 
     def __init__(
         self,
@@ -47,8 +49,7 @@ class Resuming:
         mails: Mails,
         devices: Devices,
         limits: Limits,
-        *,
-        answer_seconds: float,
+        veil: Veil,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -58,7 +59,7 @@ class Resuming:
         self._mails = mails
         self._devices = devices
         self._limits = limits
-        self.answer_seconds = answer_seconds
+        self.veil = veil
 
     async def resume(
         self, account: Account, session: ClerkSession | None, visitor: Visitor
@@ -90,10 +91,19 @@ class Resuming:
             raise CredentialsInvalid("signup_over") from None
         return self._mails.sent(signup.id, signup.email)
 
-    async def resume_decoy(self, email: str, password: str, visitor: Visitor) -> Verifying | None:
+    async def resume_decoy(
+        self,
+        email: str,
+        password: str,
+        visitor: Visitor,
+        refused: CredentialsInvalid | Unexplained,
+        *,
+        asked_clerk: bool,
+    ) -> Verifying | None:
         """For somebody who was refused: what `resume` would say, if a decoy was begun with this password.
 
-        None for none. Raises AuthenticationUnavailable.
+        `asked_clerk` when Clerk counted this login already; what it did not explain is refused for a decoy, too. None for
+        none. Raises AuthenticationUnavailable.
         """
         signups = await self._storage.at_address(email)
         if not signups:
@@ -103,9 +113,9 @@ class Resuming:
         except CredentialsInvalid:
             return None
         decoy = await self._decoys.find(signups, password)
-        if decoy is None:
+        if decoy is None or isinstance(refused, Unexplained):
             return None
-        await self._decoys.probe(visitor)
+        await self._decoys.probe_login(visitor, asked_clerk=asked_clerk)
         tell = False
         with suppress(TooManyAttempts):  # the owner was told lately
             await self._mails.spend_resend(decoy.id)

@@ -7,7 +7,7 @@ Whether an address has an account already is told to its owner, by mail, and to 
 nowhere and looks as if it did (`decoys`).
 """
 
-import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
@@ -15,7 +15,14 @@ from uuid import UUID
 from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
 from bff.limits import Limits
-from bff.refusals import AuthenticationUnavailable, CodeInvalid, FieldError, FieldsInvalid, SignupEnded
+from bff.refusals import (
+    AuthenticationUnavailable,
+    CodeInvalid,
+    FieldError,
+    FieldsInvalid,
+    SignupEnded,
+    Unexplained,
+)
 from bff.sessions.service import Complete, Delivery, Minted
 from bff.signup.clerk import ClerkSignup
 from bff.signup.codes import Codes
@@ -25,7 +32,7 @@ from bff.signup.outcomes import Verifying
 from bff.signup.person import Person
 from bff.signup.steps import Steps
 from bff.signup.storage import Decoy, Storage
-from bff.timing import wait_until
+from bff.veil import Veil
 from bff.visitor import Visitor
 from toolkit.database import queries
 from toolkit.sweep.signups import Signups
@@ -54,9 +61,7 @@ class SignupService:
         signups: Signups,
         legacy: LegacySignup | None,
         limits: Limits,
-        *,
-        answer_seconds: float,
-        failure_seconds: float,
+        veil: Veil,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -68,14 +73,12 @@ class SignupService:
         self._signups = signups
         self._legacy = legacy
         self._limits = limits
-        self._answer_seconds = answer_seconds
-        self._failure_seconds = failure_seconds
+        self._veil = veil
 
     async def sign_up(
         self, invite: str, person: Person, delivery: Delivery, visitor: Visitor
     ) -> Complete | Verifying:
         """Begin a signup (with the switch on `legacy`: do all of it). Raises Refusal."""
-        started = time.monotonic()
         await self._limits.spend(  # Clerk counts it as a sign-in
             ("signup_by_address", visitor.network), ("sign_in_by_address", visitor.network)
         )
@@ -83,53 +86,49 @@ class SignupService:
             switch = await queries.switch(connection, name="signup")
         if switch == "legacy" and self._legacy is not None:
             return Complete(await self._legacy.sign_up(invite, person, visitor), delivery)
-        self._require_clerk()
-        person = replace(person, email=person.email.lower())  # Clerk's addresses have no case
-        if person.password.lower() == person.email:
-            detail = "The password must not be the email address."
-            raise FieldsInvalid(FieldError("password", "matches_email", detail))
-        try:
-            signup_id = await self._steps.begin(invite, person, delivery, visitor)
-        finally:
-            await wait_until(started + self._answer_seconds)
-        return self._mails.sent(signup_id, person.email)
+        async with self._veil.answers():
+            person = replace(person, email=person.email.lower())  # Clerk's addresses have no case
+            return await self._begin(invite, person, delivery, visitor)
 
     async def verify(self, signup_id: UUID, code: str, visitor: Visitor) -> Complete:
         """Try the code of a signup. Raises Refusal."""
-        started = time.monotonic()
-        await self._limits.spend(("signup_code_by_address", visitor.network))
-        await self._limits.spend(("signup_code_by_signup", signup_id))
-        signup = await self._storage.waiting(signup_id)
-        try:
+        async with self._veil.refusals(CodeInvalid):
+            await self._limits.spend(("signup_code_by_address", visitor.network))
+            await self._limits.spend(("signup_code_by_signup", signup_id))
+            signup = await self._storage.waiting(signup_id)
             if isinstance(signup, Decoy):
                 await self._decoys.try_code(visitor)
             session = await self._codes.try_code(signup, code, visitor)
-        except CodeInvalid:
-            await wait_until(started + self._failure_seconds)
-            raise
-        return await self._steps.complete(signup, session, visitor)
+            return await self._steps.complete(signup, session, visitor)
 
     async def resend(self, signup_id: UUID, visitor: Visitor) -> Verifying:
         """Have another code sent. Raises Refusal."""
-        started = time.monotonic()
-        await self._limits.spend(("signup_send_by_address", visitor.network))
-        signup = await self._storage.waiting(signup_id)
-        await self._mails.spend_resend(signup_id)
-        if isinstance(signup, Decoy):
-            await self._decoys.resend(signup, visitor)
-        else:
-            await self._codes.resend(signup, visitor)
-        await wait_until(started + self._failure_seconds)
-        return self._mails.sent(signup_id, signup.email)
+        async with self._veil.answers():
+            await self._limits.spend(("signup_send_by_address", visitor.network))
+            signup = await self._storage.waiting(signup_id)
+            await self._mails.spend_resend(signup_id)
+            with suppress(CodeInvalid, Unexplained):  # Clerk's limits and locks know nothing of decoys
+                if isinstance(signup, Decoy):
+                    await self._decoys.resend(signup, visitor)
+                else:
+                    await self._codes.resend(signup, visitor)
+            return self._mails.sent(signup_id, signup.email)
 
     async def abandon(self, signup_id: UUID) -> None:
         """Undo a signup that waits for its code, for whoever began it. Raises Refusal."""
-        started = time.monotonic()
+        async with self._veil.answers():
+            self._require_clerk()
+            await self._storage.waiting(signup_id)
+            if not await self._signups.undo(signup_id, "abandoned", certain=True):
+                raise SignupEnded
+
+    async def _begin(self, invite: str, person: Person, delivery: Delivery, visitor: Visitor) -> Verifying:
         self._require_clerk()
-        await self._storage.waiting(signup_id)
-        if not await self._signups.undo(signup_id, "abandoned", certain=True):
-            raise SignupEnded
-        await wait_until(started + self._failure_seconds)
+        if person.password.lower() == person.email:
+            detail = "The password must not be the email address."
+            raise FieldsInvalid(FieldError("password", "matches_email", detail))
+        signup_id = await self._steps.begin(invite, person, delivery, visitor)
+        return self._mails.sent(signup_id, person.email)
 
     def _require_clerk(self) -> None:
         if not self._clerk.configured:

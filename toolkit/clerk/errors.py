@@ -115,6 +115,11 @@ class ClerkApiError(ClerkError):
         return self.errors[0].code
 
     @property
+    def listed(self) -> bool:
+        """Whether BY_CODE has the code; otherwise the status alone told what the error is."""
+        return self.code in BY_CODE
+
+    @property
     def params(self) -> frozenset[str]:
         """The parameters that Clerk names, for example `email_address`."""
         return frozenset(error.param for error in self.errors if error.param)

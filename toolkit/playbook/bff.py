@@ -21,8 +21,8 @@ class LoginSettings(Settings):
     """Logging in."""
 
     failure_seconds: float = Field(default=0.5, ge=0, le=5)
-    """No refusal comes sooner: what went wrong must not be told by the time it took (invariant 9). It should be
-    longer than Clerk usually takes to refuse a password."""
+    """Refusals come after a multiple of this: what went wrong must not be told by the time it took (invariant 9). It
+    should be longer than Clerk usually takes to refuse a password."""
     legacy_slots: int | None = Field(default=None, ge=1)
     """Argon2 verifications at a time; by default one a core, but for one core that is left to everything else."""
 
@@ -37,8 +37,8 @@ class SignupSettings(Settings):
     sweep_seconds: float = Field(default=30, gt=0)
     """Seconds between two looks for signups that somebody left."""
     answer_seconds: float = Field(default=1.5, ge=0, le=10)
-    """No answer comes sooner: whether the address has an account must not be told by the time it took (invariant 9).
-    It should be longer than Clerk usually takes to create a user and send a code."""
+    """Answers come after a multiple of this: whether the address has an account must not be told by the time it took
+    (invariant 9). It should be longer than Clerk usually takes to create a user and send a code."""
 
 
 class MailSettings(Settings):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.bff.conftest import PASSWORD, Bff, World, code_now, most, wrong_code
+from toolkit.clerk.breaker import FAILURES
 
 
 async def test_the_right_password_makes_a_session(world: World) -> None:
@@ -101,6 +102,8 @@ async def test_a_compromised_password_leads_to_a_reset(world: World, compromised
         (422, "password_reset_required", 200),
         (401, "proxy_request_invalid_secret_key", 503),
         (400, "native_api_disabled", 503),
+        (403, "a_code_of_tomorrow", 401),
+        (401, "a_code_of_tomorrow", 401),
     ],
 )
 async def test_what_clerk_refuses_a_sign_in_with(world: World, status: int, code: str, answer: int) -> None:
@@ -244,13 +247,30 @@ async def test_limits_by_account_and_address_are_shared_by_replicas(world: World
     assert await world.counts() == {("legacy", "unknown"): 10, ("legacy", "limited"): 2}
 
 
-async def test_clerks_own_limit_is_passed_on(world: World) -> None:
+async def test_clerks_own_limit_looks_like_a_wrong_password(world: World) -> None:
+    """Invariant 9: whoever uses it up at Clerk itself would otherwise learn who is there."""
     await asyncio.to_thread(world.emulator.settings, rate_limit="production")
     await world.migrated()
     bff = await world.bff()
-    statuses = [(await bff.login("clerk@example.com", "wrong")).status for _ in range(6)]
-    assert statuses == [401] * 5 + [429]
+    told = [(await bff.login("clerk@example.com", "wrong")).told for _ in range(6)]
+    assert told == [(await bff.login("nobody@example.com")).told] * 6
     assert (await bff.login("clerk@example.com", address="203.0.113.7")).status == 200
+    assert (await world.counts())["clerk", "unexplained"] == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 429}, {"status": 403, "body": "<html>Not you</html>"}], ids=["429", "HTML"]
+)
+async def test_an_odd_answer_to_everybody_is_an_outage(world: World, fault: dict[str, Any]) -> None:
+    await world.migrated()
+    bff = await world.bff()
+    assert (await bff.login("clerk@example.com")).status == 200
+    world.emulator.add_fault({"match": {"path": "/v1/client/sign_ins"}, "times": 100, **fault})
+    statuses = [
+        (await bff.login("clerk@example.com", address=f"203.0.113.{number}")).status for number in range(7)
+    ]
+    assert statuses == [401] * (FAILURES - 1) + [503] * 3
+    world.emulator.clear_faults()
 
 
 async def test_who_has_the_password_does_not_get_to_try_all_codes(world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.bff.conftest import Bff, Reply, World, most
 from tests.integration.bff.test_signup import NOTHING, sweep
+from toolkit.clerk import ClerkConfig, ClerkError, FrontendClient
 
 FRESH, TAKEN = "tina@example.com", "taken@example.com"
 BOTH = (FRESH, TAKEN)
@@ -135,6 +136,100 @@ async def test_an_account_of_ones_own_does_not_use_up_clerks_limit(ready: World)
         guesses = [await bff.login(email, "guess", address=address, device=device) for _ in range(2)]
         answers.append([told(guess) for guess in guesses])
     assert answers[0] == answers[1]
+
+
+async def sign_both_up(bff: Bff) -> list[str]:
+    """Sign up with the fresh and the taken address; the signups' ids."""
+    return [(await bff.sign_up(email, password=CHOSEN)).content["signup_id"] for email in BOTH]
+
+
+async def spend_at_clerk(world: World, address: str, sign_ins: int = 0, codes: int = 0) -> None:
+    """Use up an address's limits past the BFF, as somebody does who asks Clerk's public API."""
+    config = ClerkConfig.from_environment(world.variables)
+    async with FrontendClient(config) as frontend:
+        for _ in range(sign_ins):
+            with pytest.raises(ClerkError):
+                await frontend.device(None, address=address).create_sign_in("x@example.com", "wrong")
+        for _ in range(codes):
+            device = frontend.device(None, address=address)
+            with pytest.raises(ClerkError):
+                await device.attempt_first_factor("sia_none", "password", password="wrong")
+
+
+async def test_wrong_codes_that_lock_a_user_of_clerk(ready: World) -> None:
+    await asyncio.to_thread(ready.emulator.settings, lockout_attempts=10)
+    bff = await ready.bff()
+    fresh, taken = await sign_both_up(bff)
+    for _ in range(12):
+        replies = [await bff.verify(signup_id, "000000") for signup_id in (fresh, taken)]
+        assert told(replies[0]) == told(replies[1])
+    await asyncio.sleep(0.05)
+    replies = [await bff.resend(signup_id) for signup_id in (fresh, taken)]
+    assert told(replies[0]) == told(replies[1])
+    replies = [await bff.call("DELETE", f"/auth/signup/{signup_id}") for signup_id in (fresh, taken)]
+    assert [reply.status for reply in replies] == [204, 204]
+
+
+async def test_codes_after_clerks_limit_was_used_up_past_us(ready: World) -> None:
+    await asyncio.to_thread(ready.emulator.settings, rate_limit="production")
+    bff = await ready.bff()
+    fresh, taken = await sign_both_up(bff)
+    answers = []
+    for number, signup_id in enumerate((fresh, taken)):
+        address = f"203.0.113.{50 + number}"
+        await spend_at_clerk(ready, address, codes=3)
+        path = f"/auth/signup/{signup_id}"
+        wrong = await bff.call("POST", f"{path}/verify", {"code": "000000"}, address=address)
+        answers.append((told(wrong), told(await bff.call("POST", f"{path}/resend", address=address))))
+    assert answers[0] == answers[1]
+    assert answers[0][0][0] == 401
+
+
+@pytest.mark.parametrize("spent", [3, 4, 5])
+@pytest.mark.parametrize("where", ["ax", "both"])
+async def test_a_login_after_clerks_limit_was_used_up_past_us(ready: World, where: str, spent: int) -> None:
+    """With the password that was typed at the signup: both are verified, or neither is."""
+    await ready.connection.execute("DELETE FROM users")
+    await (ready.row if where == "ax" else ready.migrated)(TAKEN)
+    await asyncio.to_thread(ready.emulator.settings, rate_limit="production")
+    bff = await ready.bff()
+    await sign_both_up(bff)
+    answers = []
+    for number, email in enumerate(BOTH):
+        address = f"203.0.113.{50 + number}"
+        await spend_at_clerk(ready, address, sign_ins=spent)
+        answers.append(told(await bff.login(email, CHOSEN, address=address)))
+        answers.append(told(await bff.login(email, CHOSEN, address=address)))
+    assert answers[:2] == answers[2:]
+    assert [status for status, *_ in answers[:2]] == [200 if spent + n <= 5 else 401 for n in (1, 2)]
+
+
+@pytest.mark.parametrize("single_session_mode", [True, False])
+async def test_a_device_that_a_signup_was_resumed_on(ready: World, single_session_mode: bool) -> None:
+    """Whose attempts count for themselves on a known device, and whom Clerk signs out first, must not be told."""
+    ready.limit_logins(4)
+    ready.limits["sign_in_by_address"] = most(6, 1000)
+    await asyncio.to_thread(
+        ready.emulator.settings, rate_limit="production", single_session_mode=single_session_mode
+    )
+    bff = await ready.bff()
+    signups = await sign_both_up(bff)
+    answers: list[list[Any]] = []
+    for number, (email, signup_id) in enumerate(zip(BOTH, signups, strict=True)):
+        address = f"203.0.113.{50 + number}"
+        more: dict[str, Any] = {"address": address, "delivery": "bearer"}
+        replies = []
+        for password in (CHOSEN, CHOSEN, "wrong", "wrong", "wrong"):
+            reply = await bff.login(email, password, **more)
+            if "device" in reply.content:
+                more["device"] = reply.content["device"]
+            replies.append(told(reply))
+        code = {"code": "000000"}
+        verify = f"/auth/signup/{signup_id}/verify"
+        replies.append(told(await bff.call("POST", verify, code, address=address)))
+        answers.append(replies)
+    assert answers[0] == answers[1]
+    assert [status for status, *_ in answers[0]] == [200, 200, 401, 401, 429, 401]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ limits by the end user's address; behind a proxy of one's own that is told with 
 
 import re
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import Literal, Self, TypeVar
 
 from pydantic import TypeAdapter
@@ -83,7 +84,7 @@ class FrontendClient:
                 "Clerk-Secret-Key": self._config.secret_key.get_secret_value(),
                 "X-Forwarded-For": address,
             }
-        return Device(self._transport, self.breaker, headers, client_token)
+        return Device(self._transport, self.breaker, headers, client_token, _network(address))
 
 
 class Device:
@@ -100,11 +101,13 @@ class Device:
         breaker: CircuitBreaker,
         headers: Mapping[str, str],
         client_token: str | None,
+        network: str | None,
     ) -> None:
         self.client_token = client_token
         self._transport = transport
         self._breaker = breaker
         self._headers = headers
+        self._network = network
 
     # Signing in
 
@@ -248,7 +251,7 @@ class Device:
 
     async def list_sessions(self, session_id: str) -> list[FrontendSession]:
         """All sessions of the user, on all devices."""
-        async with self._breaker.call():
+        async with self._breaker.call(self._network):
             return await self._transport.request(
                 "GET",
                 "/me/sessions",
@@ -395,7 +398,7 @@ class Device:
         secrets: Sequence[str | None] = (),
     ) -> Envelope[T]:
         query = [_NATIVE, *([("_clerk_session_id", session_id)] if session_id is not None else [])]
-        async with self._breaker.call():
+        async with self._breaker.call(self._network):
             return await self._transport.request(
                 method,
                 path,
@@ -416,6 +419,13 @@ class Device:
         token = headers.get("Authorization", "").removeprefix("Bearer ").strip()
         if token:
             self.client_token = token
+
+
+def _network(address: str | None) -> str | None:
+    """What one person has of addresses: of IPv6 a whole /64."""
+    if address is None or ":" not in address:
+        return address
+    return str(ip_network((address, 64), strict=False))
 
 
 def _with_session(answer: Envelope[SignInResource]) -> SignIn:
