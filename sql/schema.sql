@@ -93,6 +93,24 @@ COMMENT ON COLUMN sessions.clerk_session_id IS 'The session in Clerk; NULL for o
 COMMENT ON COLUMN sessions.clerk_client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end.';
 COMMENT ON COLUMN sessions.proved_at IS 'When its holder last proved password and second factor; NULL for one from before the move.';
 
+-- A disabled account's sessions are refused, and not for good as long as nobody ends them. They end when it is enabled
+-- again, whoever does that; so those of accounts that were disabled before this was here do, too.
+CREATE FUNCTION clerk_migration.end_sessions_from_before() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE sessions SET revoked_at = now() WHERE user_id = NEW.id AND revoked_at IS NULL;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION clerk_migration.end_sessions_from_before() IS 'Ends the sessions that somebody had before their account was disabled.';
+
+CREATE TRIGGER end_sessions_from_before
+AFTER UPDATE OF disabled_at ON users
+FOR EACH ROW
+WHEN (OLD.disabled_at IS NOT NULL AND NEW.disabled_at IS NULL)
+EXECUTE FUNCTION clerk_migration.end_sessions_from_before();
+
 CREATE TABLE api_keys (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,

@@ -22,6 +22,8 @@ BEGIN
 END
 $$;
 
+DROP TRIGGER IF EXISTS end_sessions_from_before ON users;
+DROP FUNCTION IF EXISTS clerk_migration.end_sessions_from_before();
 DROP TRIGGER IF EXISTS refuse_legacy_change ON users;
 DROP FUNCTION IF EXISTS clerk_migration.refuse_legacy_change();
 ALTER TABLE users DROP COLUMN IF EXISTS clerk_id;

@@ -1,4 +1,4 @@
--- Who is in Clerk, and a guard for what has gone over. Both change the catalogue only.
+-- Who is in Clerk, a guard for what has gone over, and one for accounts that are enabled again. All change the catalogue only.
 -- depends: ax-0001-sessions toolkit-0001-import
 
 SET LOCAL lock_timeout = '2s';
@@ -34,3 +34,21 @@ WHEN (
     )
 )
 EXECUTE FUNCTION clerk_migration.refuse_legacy_change();
+
+-- A disabled account's sessions are refused, and not for good as long as nobody ends them. They end when it is enabled
+-- again, whoever does that; so those of accounts that were disabled before this was here do, too.
+CREATE OR REPLACE FUNCTION clerk_migration.end_sessions_from_before() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE sessions SET revoked_at = now() WHERE user_id = NEW.id AND revoked_at IS NULL;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION clerk_migration.end_sessions_from_before() IS 'Ends the sessions that somebody had before their account was disabled.';
+
+CREATE OR REPLACE TRIGGER end_sessions_from_before
+AFTER UPDATE OF disabled_at ON users
+FOR EACH ROW
+WHEN (OLD.disabled_at IS NOT NULL AND NEW.disabled_at IS NULL)
+EXECUTE FUNCTION clerk_migration.end_sessions_from_before();

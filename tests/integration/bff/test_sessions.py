@@ -46,6 +46,9 @@ async def test_a_session_ends_when_the_user_is_disabled_or_all_are_revoked(world
     await world.connection.execute("UPDATE users SET disabled_at = now()")
     assert not await bff.signed_in(token)
     await world.connection.execute("UPDATE users SET disabled_at = NULL")
+    assert not await bff.signed_in(token), "it does not come back with the account"
+    token = await bff.token(email)
+    await world.connection.execute("UPDATE users SET disabled_at = NULL, updated_at = now()")
     assert await bff.signed_in(token)
     await world.connection.execute("UPDATE sessions SET revoked_at = now()")
     assert not await bff.signed_in(token)
