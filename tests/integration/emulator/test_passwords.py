@@ -240,10 +240,16 @@ async def test_a_second_factor_or_a_mere_number_gets_no_code_of_a_reset(
     assert await other.refused("POST", SIGN_INS, **form) == (422, "form_identifier_not_found")
 
 
-async def test_a_code_goes_where_the_identifier_is(api: Api, device: Device) -> None:
+@pytest.mark.parametrize(("strategy", "identifier"), [(BY_PHONE, EMAIL), (BY_EMAIL, NUMBER)])
+async def test_a_code_goes_where_the_identifier_is(
+    api: Api, device: Device, other: Device, strategy: str, identifier: str
+) -> None:
+    device.emulator.settings(phone_number_identifies=True)
     await api.created()
-    form = {"strategy": BY_PHONE, "identifier": EMAIL}
-    assert await device.refused("POST", SIGN_INS, **form) == (400, "strategy_for_user_invalid")
+    await device.sign_in()
+    await add_number(device)
+    form = {"strategy": strategy, "identifier": identifier}
+    assert await other.refused("POST", SIGN_INS, **form) == (400, "strategy_for_user_invalid")
 
 
 async def test_wrong_codes_lock_and_a_lock_holds_up_the_reset(
@@ -368,8 +374,10 @@ async def test_with_protection_a_code_is_refused_alike(
         wrong = "000000" if sent.get("code") != "000000" else "111111"
         form = {"strategy": strategy, "code": wrong}
         refusals = [await visitor.refused("POST", f"{path}/attempt_first_factor", **form) for _ in range(4)]
+        failed = await visitor.done("GET", path)
+        by_phone = await visitor.refused("POST", f"{path}/prepare_first_factor", strategy=BY_PHONE)
         again = await visitor.done("POST", f"{path}/prepare_first_factor", strategy=strategy)
-        told.append((shape(begun), refusals, shape(again)))
+        told.append((shape(begun), refusals, shape(failed), by_phone, shape(again)))
     assert told[0] == told[1]
     assert told[0][1] == [(422, "form_code_incorrect")] * 3 + [(400, "verification_failed")]
 

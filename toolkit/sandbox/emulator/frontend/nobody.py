@@ -6,6 +6,7 @@ They look like anybody's, and are led nowhere (https://clerk.com/docs/guides/sec
 from typing import NoReturn
 
 from toolkit.sandbox.emulator import codes, errors
+from toolkit.sandbox.emulator.frontend.resources import goes_to
 from toolkit.sandbox.emulator.frontend.visit import Record, Visit
 from toolkit.sandbox.emulator.store import new_id, now_ms
 
@@ -18,7 +19,9 @@ def identify(visit: Visit, sign_in: Record, identifier: str) -> None:
 
 
 def prepare(visit: Visit, sign_in: Record, strategy: str) -> None:
-    """Send no code. An email says that there is no account; a text message would cost money."""
+    """Send no code. An email says that there is no account; a text message would cost money. Raises Refusal."""
+    if not goes_to(strategy, sign_in["identifier"]):
+        raise errors.strategy_for_user_invalid()
     to = str(sign_in["identifier"])
     if strategy.endswith("email_code"):
         visit.instance.keep({"to": to, "channel": "email", "purpose": "no_account"})

@@ -17,6 +17,11 @@ _TOKEN_SECONDS = 60
 _PRIVATE = ("private_metadata",)
 
 
+def goes_to(strategy: str, identifier: object) -> bool:
+    """Whether a code of the strategy can be sent to the identifier itself."""
+    return strategy in (EMAIL_CODES if "@" in str(identifier) else PHONE_CODES)
+
+
 def show_client(visit: Visit) -> object:
     """The client as Clerk gives it; null when there is none."""
     client = visit.client

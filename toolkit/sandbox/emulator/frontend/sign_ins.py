@@ -7,7 +7,7 @@ import jwt
 
 from toolkit.sandbox.emulator import errors, passwords, sessions
 from toolkit.sandbox.emulator.frontend import nobody, proofs
-from toolkit.sandbox.emulator.frontend.resources import EMAIL_CODES, PHONE_CODES, show_sign_in
+from toolkit.sandbox.emulator.frontend.resources import EMAIL_CODES, PHONE_CODES, goes_to, show_sign_in
 from toolkit.sandbox.emulator.frontend.visit import Record, Visit, spend
 from toolkit.sandbox.emulator.store import User, new_id, normalize_email, now_ms
 
@@ -232,7 +232,7 @@ async def _begin(visit: Visit, sign_in: Record, user: User, strategy: str | None
     if strategy == "password":
         await _try_password(visit, sign_in, user)
     elif strategy in _CODES:
-        if (strategy in EMAIL_CODES) != ("@" in str(sign_in["identifier"])):
+        if not goes_to(str(strategy), sign_in["identifier"]):
             raise errors.strategy_for_user_invalid()
         _send_code(visit, sign_in, "first", user, str(strategy))
     elif strategy is not None:
