@@ -64,9 +64,18 @@ class Sdk:
         """Sign in with the password; the status afterwards."""
         return self._signed_in("client.signIn.create", {"identifier": EMAIL, "password": password})
 
+    def first_factor(self, **proof: str) -> str:
+        """Prove a first factor of a sign-in; the status afterwards."""
+        return self._signed_in("client.signIn.attemptFirstFactor", proof)
+
     def second_factor(self, **proof: str) -> str:
         """Prove a second factor of a sign-in; the status afterwards."""
         return self._signed_in("client.signIn.attemptSecondFactor", proof)
+
+    def new_password(self, password: str) -> str:
+        """Set a new password in a reset; the status afterwards."""
+        new = {"password": password, "signOutOfOtherSessions": True}
+        return self._signed_in("client.signIn.resetPassword", new)
 
     def totp(self, secret: str) -> str:
         """The authenticator's next code: each works once."""
@@ -173,6 +182,50 @@ async def test_changes_the_user(api: Api, clerk: Sdk) -> None:
     clerk.call("user.updatePassword", {"currentPassword": PASSWORD, "newPassword": new})
     clerk.call("signOut")
     assert clerk.sign_in(new) == "complete"
+
+
+async def test_resets_a_password_with_a_code_by_email(api: Api, clerk: Sdk) -> None:
+    await api.created()
+    by_email = {"strategy": "reset_password_email_code"}
+    clerk.call("client.signIn.create", {**by_email, "identifier": EMAIL})
+    assert clerk.first_factor(**by_email, code=clerk.message(EMAIL)) == "needs_new_password"
+    with pytest.raises(Refused, match="form_password_pwned"):
+        clerk.new_password("password123")
+    assert clerk.new_password("an even newer horse") == "complete"
+    assert clerk.call("user.primaryEmailAddress.emailAddress") == EMAIL
+
+
+async def test_has_a_resets_code_sent_afterwards(api: Api, clerk: Sdk) -> None:
+    """The newer of clerk-js's two ways; it hands errors over."""
+    await api.created()
+    sign_in = "client.signIn.__internal_future"
+    reset = f"{sign_in}.resetPasswordEmailCode"
+    assert clerk.call(f"{sign_in}.create", {"identifier": EMAIL}) == {"error": None}
+    assert clerk.call(f"{reset}.sendCode") == {"error": None}
+    assert clerk.call(f"{reset}.verifyCode", {"code": clerk.message(EMAIL)}) == {"error": None}
+    refused = clerk.call(f"{reset}.submitPassword", {"password": PASSWORD})["error"]
+    assert refused["errors"][0]["code"] == "form_new_password_matches_current"
+    assert clerk.call(f"{reset}.submitPassword", {"password": "an even newer horse"}) == {"error": None}
+    assert clerk.call("client.sessions.0.status") == "active"
+
+
+async def test_resets_a_password_with_a_code_by_text_message(api: Api, clerk: Sdk) -> None:
+    clerk.emulator.settings(phone_number_identifies=True)
+    await api.created()
+    clerk.sign_in()
+    secret = clerk.enrol()
+    clerk.call("user.createPhoneNumber", {"phoneNumber": NUMBER})
+    clerk.call("user.reload")
+    clerk.call("user.phoneNumbers.0.prepareVerification")
+    clerk.call("user.phoneNumbers.0.attemptVerification", {"code": clerk.message(NUMBER)})
+    clerk.call("signOut")
+    by_phone = {"strategy": "reset_password_phone_code"}
+    begun = clerk.call("client.signIn.create", {"identifier": EMAIL})
+    (factor,) = (each for each in begun["supportedFirstFactors"] if each["strategy"] == by_phone["strategy"])
+    clerk.call("client.signIn.prepareFirstFactor", {**by_phone, "phoneNumberId": factor["phoneNumberId"]})
+    assert clerk.first_factor(**by_phone, code=clerk.message(NUMBER)) == "needs_new_password"
+    assert clerk.new_password("an even newer horse") == "needs_second_factor"
+    assert clerk.second_factor(strategy="totp", code=clerk.totp(secret)) == "complete"
 
 
 async def test_adds_an_address_and_removes_it(api: Api, clerk: Sdk) -> None:

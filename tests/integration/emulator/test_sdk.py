@@ -159,6 +159,23 @@ def test_verifies_passwords(clerk: Clerk) -> None:
     assert refused.value.status_code == 422
 
 
+def test_replaces_condemns_and_removes_passwords(clerk: Clerk) -> None:
+    user = create(clerk)
+    assert user.password_last_updated_at is not None
+    with pytest.raises(models.ClerkErrors) as refused:
+        clerk.users.update(user_id=user.id, password="password123")
+    assert refused.value.data.errors[0].code == "form_password_pwned"
+    session = clerk.sessions.create(request={"user_id": user.id})
+    clerk.users.update(user_id=user.id, password="an even newer horse", sign_out_of_other_sessions=True)
+    assert clerk.sessions.get(session_id=session.id).status == "revoked"
+    session = clerk.sessions.create(request={"user_id": user.id})
+    condemned = clerk.users.set_password_compromised(user_id=user.id, revoke_all_sessions=True)
+    assert condemned.password_enabled
+    assert clerk.sessions.get(session_id=session.id).status == "revoked"
+    assert clerk.users.unset_password_compromised(user_id=user.id).password_enabled
+    assert not clerk.users.remove_password(user_id=user.id).password_enabled
+
+
 def test_verifies_and_removes_second_factors(clerk: Clerk) -> None:
     user = clerk.users.create(
         email_address=["ada@example.com"],

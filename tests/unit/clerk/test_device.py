@@ -101,6 +101,19 @@ async def test_a_session_is_named_in_the_query(frontend: FrontendClient, recorde
     }
 
 
+async def test_a_reset_is_a_sign_in(frontend: FrontendClient, recorder: Recorder) -> None:
+    recorder.body = signed_in("needs_first_factor")
+    device = frontend.device(None, address=None)
+    await device.begin_sign_in("ada@example.com")
+    await device.create_password_reset("ada@example.com")
+    await device.reset_password("sia_1", PASSWORD, sign_out_of_other_sessions=False)
+    begun, sent, reset = recorder.requests
+    assert begun.body == {"identifier": "ada@example.com"}
+    assert sent.body == {"strategy": "reset_password_email_code", "identifier": "ada@example.com"}
+    assert reset.path == "/v1/client/sign_ins/sia_1/reset_password?_is_native=1"
+    assert reset.body == {"password": PASSWORD, "sign_out_of_other_sessions": "false"}
+
+
 async def test_a_factor_is_prepared_by_its_id(frontend: FrontendClient, recorder: Recorder) -> None:
     recorder.body = signed_in("needs_second_factor")
     factor = Factor(strategy="phone_code", safe_identifier="+4****", phone_number_id="idn_1")
