@@ -237,6 +237,12 @@ def cautions(instance: InstanceSettings) -> list[str]:
             "Clerk tells anybody whether an address has an account. Choose strict user enumeration protection under "
             "Protect in Clerk's Dashboard if your application hides that."
         )
+    if instance.refuses_leaked_passwords_at_sign_in:
+        told.append(
+            "Whoever has a leaked password is kept from signing in until it is reset, by a code: your users, too, with "
+            "the passwords that they bring. Have the password rules in Clerk's Dashboard reject compromised passwords "
+            "at sign-in only if they are to meet that right after the move."
+        )
     if instance.legal_consent_required:
         told.append(
             "Consent to legal terms is required of who signs up. The import goes past that, but signup here does not "

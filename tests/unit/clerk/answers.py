@@ -15,7 +15,7 @@ PASSWORD_SETTINGS: Json = {
     "require_lowercase": False,
     "show_zxcvbn": False,
     "min_zxcvbn_strength": 0,
-    "enforce_hibp_on_sign_in": True,
+    "enforce_hibp_on_sign_in": False,
     "allowed_special_characters": "!#$",
 }
 

@@ -96,7 +96,8 @@ async def test_an_instance_that_fits(recorder: Recorder) -> None:
     assert not settings.hides_who_has_an_account
     assert not settings.legal_consent_required
     rules = settings.user_settings.password_settings
-    assert (rules.min_length, rules.require_numbers, rules.enforce_hibp_on_sign_in) == (8, True, True)
+    assert (rules.min_length, rules.require_numbers, rules.require_uppercase) == (8, True, False)
+    assert not settings.refuses_leaked_passwords_at_sign_in
 
 
 @pytest.mark.parametrize(

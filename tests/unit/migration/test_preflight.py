@@ -27,6 +27,7 @@ def instance(
     sign_up_mode: str = "restricted",
     legal_consent: bool = False,
     enumeration_protection: bool = True,
+    leaked_refused: bool = False,
     **changes: Attribute,
 ) -> InstanceSettings:
     """An instance that fits and needs no caution, after these changes of settings and attributes."""
@@ -47,7 +48,7 @@ def instance(
                 "attributes": attributes,
                 "sign_in": {"second_factor": {"required": second_factor_required}},
                 "sign_up": {"mode": sign_up_mode, "legal_consent_enabled": legal_consent},
-                "password_settings": PASSWORD_SETTINGS,
+                "password_settings": {**PASSWORD_SETTINGS, "enforce_hibp_on_sign_in": leaked_refused},
                 "attack_protection": {
                     "enumeration_protection": {"enabled": enumeration_protection},
                     "user_lockout": {"enabled": True, "max_attempts": 10, "duration_in_minutes": 60},
@@ -131,6 +132,7 @@ def test_backup_codes_are_missed_by_those_who_have_some() -> None:
     [
         (instance(sign_up_mode="public"), "Anybody may sign up at Clerk itself"),
         (instance(enumeration_protection=False), "Clerk tells anybody whether an address has an account."),
+        (instance(leaked_refused=True), "Whoever has a leaked password is kept from signing in"),
         (instance(legal_consent=True), "Consent to legal terms is required of who signs up."),
     ],
 )

@@ -56,14 +56,10 @@ class PasswordSettings:
     require_numbers: bool
     require_uppercase: bool
     require_lowercase: bool
-    allowed_special_characters: str
-    """Those that count as special ones."""
     min_zxcvbn_strength: int
     """From 0 to 4."""
     show_zxcvbn: bool
     """Pages are to show how strong a password is."""
-    disable_hibp: bool
-    """Leaked passwords are taken (Have I Been Pwned is not asked)."""
     enforce_hibp_on_sign_in: bool
     """Whoever has a leaked password must reset it before signing in."""
 
@@ -174,6 +170,11 @@ class InstanceSettings:
     def hides_who_has_an_account(self) -> bool:
         """A sign-in for an unknown address is answered like one with a wrong password."""
         return self.user_settings.attack_protection.enumeration_protection.enabled
+
+    @property
+    def refuses_leaked_passwords_at_sign_in(self) -> bool:
+        """Whoever has a password that Have I Been Pwned knows must reset it before signing in."""
+        return self.user_settings.password_settings.enforce_hibp_on_sign_in
 
     @property
     def required_beyond_email_and_password(self) -> tuple[str, ...]:
