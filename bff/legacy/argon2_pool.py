@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 import structlog
-from argon2 import PasswordHasher, extract_parameters
+from argon2 import Parameters, PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 T = TypeVar("T")
@@ -55,9 +55,9 @@ class Argon2Pool:
         """Whether the password is the digest's; false for what is no digest of Argon2's."""
         return await self._run(_verify, digest, password)
 
-    async def hash_like(self, digest: str | None, password: str) -> str:
-        """A digest with the parameters of another."""
-        return await self._run(_hash_like, digest, password)
+    async def hash(self, parameters: Parameters, password: str, salt: bytes | None = None) -> str:
+        """A new digest; with a salt of its own, unless one is given."""
+        return await self._run(_hash, parameters, password, salt)
 
     def close(self) -> None:
         """End the processes, as soon as they are done with what they do."""
@@ -126,9 +126,5 @@ def _verify(digest: str, password: str) -> bool:
     return False
 
 
-def _hash_like(digest: str | None, password: str) -> str:
-    hasher = _HASHER
-    if digest is not None:
-        with suppress(InvalidHashError):
-            hasher = PasswordHasher.from_parameters(extract_parameters(digest))
-    return hasher.hash(password)
+def _hash(parameters: Parameters, password: str, salt: bytes | None) -> str:
+    return PasswordHasher.from_parameters(parameters).hash(password, salt=salt)

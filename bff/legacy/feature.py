@@ -5,6 +5,7 @@ from prometheus_client import Gauge
 from bff.database import Database
 from bff.legacy.mfa import LegacyFactors
 from bff.legacy.passwords import Passwords
+from bff.legacy.rehashing import Rehashing
 from bff.legacy.signup import LegacySignup
 from bff.legacy.system import LegacySystem
 from bff.mfa.feature import LEGACY_FACTORS
@@ -22,7 +23,8 @@ def mount(parts: Parts) -> None:
         return await _typical_digest(parts.database)
 
     passwords = Passwords(typical_digest, parts.settings.login.legacy_slots)
-    parts.app[LEGACY_SYSTEM] = LegacySystem(parts.database, passwords, parts.environment.totp_keys)
+    rehashing = Rehashing(parts.database, passwords)
+    parts.app[LEGACY_SYSTEM] = LegacySystem(parts.database, passwords, rehashing, parts.environment.totp_keys)
     parts.app[LEGACY_FACTORS] = LegacyFactors(parts.database, parts.environment.totp_keys)
     sessions = Sessions(parts.settings.session, parts.cipher)
     parts.app[LEGACY_SIGNUP] = LegacySignup(parts.database, sessions, passwords)
@@ -34,6 +36,7 @@ def mount(parts: Parts) -> None:
     busy.set_function(lambda: passwords.pending)
 
     async def close() -> None:
+        await rehashing.close()
         passwords.close()
 
     parts.at_end(close)

@@ -4,8 +4,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from bff.legacy import argon2_pool
+from bff.legacy import argon2_pool, digests
 from bff.legacy.argon2_pool import Argon2Pool
+from bff.legacy.digests import parameters_like
 from bff.refusals import AuthenticationUnavailable
 
 WAITING_PER_SLOT = 50
@@ -48,13 +49,13 @@ class Passwords:
                 typical = await self._typical_digest()
                 if typical is None:  # nobody has a digest, so there is nobody to look like
                     return
-                self._decoy = await self._pool.hash_like(typical, secrets.token_urlsafe(16))
+                self._decoy = await self._pool.hash(parameters_like(typical), secrets.token_urlsafe(16))
             await self._pool.verify(self._decoy, password)
 
-    async def digest(self, password: str) -> str:
-        """A digest of a new password, as most of the table's are made."""
+    async def digest(self, password: str, salt: bytes | None = None) -> str:
+        """A digest as the policy wants it; with a salt of its own, unless one is given."""
         with self._waiting():
-            return await self._pool.hash_like(await self._typical_digest(), password)
+            return await self._pool.hash(digests.POLICY, password, salt)
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from bff.devices import Device
 from bff.legacy import credentials
 from bff.legacy.credentials import Credentials, hash_digest, spend, totp_step
 from bff.legacy.passwords import Passwords
+from bff.legacy.rehashing import Rehashing
 from bff.proof.systems import (
     Changed,
     Gone,
@@ -24,9 +25,9 @@ from bff.refusals import CodeInvalid, CredentialsInvalid
 from bff.visitor import Visitor
 from toolkit.database import Connection, queries
 
-_DIGEST, _CODE, _STEP = "digest", "code", "step"
-"""The facts that a state holds: SHA-256 of the digest that the password was checked against, the code that was right, and the
-30-second step that it stood for."""
+_DIGEST, _NEW_SALT, _CODE, _STEP = "digest", "new_salt", "code", "step"
+"""The facts that a state holds: SHA-256 of the digest that the password was checked against, the salt of the digest that is
+made in its place if it is weak, the code that was right, and the 30-second step that it stood for."""
 
 
 class LegacySystem:
@@ -34,9 +35,16 @@ class LegacySystem:
 
     name: SystemName = "legacy"
 
-    def __init__(self, database: Database, passwords: Passwords, totp_keys: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        rehashing: Rehashing,
+        totp_keys: Sequence[bytes],
+    ) -> None:
         self._database = database
         self._passwords = passwords
+        self._rehashing = rehashing
         self._totp_keys = totp_keys
 
     async def check_password(
@@ -52,7 +60,7 @@ class LegacySystem:
             raise CredentialsInvalid("no_password")
         if not await self._passwords.matches(found.digest, password):
             raise CredentialsInvalid("wrong_password")
-        state = State({_DIGEST: hash_digest(found.digest)})
+        state = self._checked(account, found.digest, password)
         if found.second_factor:
             return StepNeeded(account, self.name, "second_factor", (Method("totp"),), state)
         return Proved(account, self.name, state)
@@ -84,11 +92,18 @@ class LegacySystem:
             connection,
             user_id=user_id,
             digest_hash=bytes.fromhex(facts[_DIGEST]),
+            new_salt=facts.get(_NEW_SALT),
             second_factor_passed=_CODE in facts,
         ):
             raise Changed
         if _CODE in facts and not await spend(connection, user_id, facts[_CODE], int(facts[_STEP])):
             raise CodeInvalid
+
+    def _checked(self, account: Account, digest: str, password: str) -> State:
+        """What is to be remembered of a password that was right. A weak digest is hashed anew meanwhile."""
+        new_salt = self._rehashing.begin(account.id, digest, password)
+        facts = {_DIGEST: hash_digest(digest)}
+        return State(facts if new_salt is None else {**facts, _NEW_SALT: new_salt})
 
     async def _find(self, account: Account) -> Credentials | None:
         """The user's credentials; None with the switch off. Raises Changed."""

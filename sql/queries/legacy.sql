@@ -6,18 +6,29 @@ SELECT hashed_password AS digest, enabled_2fa AS second_factor, totp_cipher, non
 FROM users
 WHERE id = :user_id AND clerk_id IS NULL AND disabled_at IS NULL;
 
--- name: hold_legacy_standing(user_id, digest_hash, second_factor_passed)$
--- True if the user is still AX's, with the digest that was checked, and without a second factor that was not asked for;
--- and so it stays until the transaction ends (invariants 2, 3 and 4). One login of a user at a time gets past this.
+-- name: hold_legacy_standing(user_id, digest_hash, new_salt, second_factor_passed)$
+-- True if the user is still AX's, with the digest that was checked (or the one with the new salt, which the same check made of
+-- the same password), and without a second factor that was not asked for; and so it stays until the transaction ends
+-- (invariants 2, 3 and 4). One login of a user at a time gets past this.
 SELECT true
 FROM users
 WHERE
     id = :user_id
     AND clerk_id IS NULL
     AND disabled_at IS NULL
-    AND sha256(convert_to(hashed_password, 'UTF8')) = :digest_hash::bytea
+    AND (
+        sha256(convert_to(hashed_password, 'UTF8')) = :digest_hash::bytea
+        OR position('$' || :new_salt::text || '$' IN hashed_password) > 0
+    )
     AND (:second_factor_passed::boolean OR NOT enabled_2fa)
 FOR NO KEY UPDATE;
+
+-- name: replace_digest(user_id, before, after)$
+-- Put a digest in another's place: true if that was still there, and the user AX's (invariants 3 and 4).
+UPDATE users
+SET hashed_password = :after, updated_at = now()
+WHERE id = :user_id AND clerk_id IS NULL AND disabled_at IS NULL AND hashed_password = :before
+RETURNING true;
 
 -- name: typical_digest()$
 -- A digest whose parameters most of the table's have, as far as a sample tells.

@@ -1,16 +1,16 @@
 """A BFF with users whom AX checks itself."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyotp
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests.emulator import Emulator
-from tests.integration.bff.conftest import PASSWORD, SECRET, TOTP_KEY, World, new_world
+from tests.integration.bff.conftest import PASSWORD, SECRET, TOTP_KEY, Bff, World, new_world
 from tests.postgres import Server
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -21,6 +21,11 @@ class LegacyWorld(World):
     """A world whose users are checked by AX."""
 
     system = "legacy"
+
+    async def bff(self, constants: Mapping[str, object] | None = None, **changed: str | None) -> Bff:
+        """Start a BFF to which a digest that `CHEAP` makes is strong enough."""
+        cheap = {"bff.legacy.digests.POLICY": extract_parameters(CHEAP.hash(""))}
+        return await super().bff({**cheap, **(constants or {})}, **changed)
 
     async def legacy(self, email: str = "legacy@example.com", *, totp: bool = False, **columns: Any) -> str:
         """A user whom AX checks; the id."""

@@ -6,7 +6,7 @@ from tests.integration.migration.conftest import World as Migration
 
 async def test_the_switch_works_at_once_and_signing_up_as_ax_does_stays(world: LegacyWorld) -> None:
     await world.invite(uses=3)
-    await world.legacy()  # whose digest is cheap, and so are those that are made like most
+    await world.legacy()
     bff = await world.bff()
     reply = await bff.sign_up("Old@example.com", delivery="bearer")
     assert (reply.status, reply.content["status"]) == (201, "complete")

@@ -65,7 +65,7 @@ async def test_where_nobody_has_a_digest_nothing_is_computed(
         raise AssertionError("there is nobody to look like")
 
     monkeypatch.setattr(Argon2Pool, "verify", computed)
-    monkeypatch.setattr(Argon2Pool, "hash_like", computed)
+    monkeypatch.setattr(Argon2Pool, "hash", computed)
     await passwords.pretend("anything")
 
 
