@@ -15,6 +15,7 @@ from bff.legacy.feature import mount as legacy
 from bff.login.feature import mount as login
 from bff.mfa.feature import mount as mfa
 from bff.parts import Parts
+from bff.password.feature import mount as password
 from bff.reauthentication.feature import mount as reauthentication
 from bff.sessions.feature import mount as sessions
 from bff.signup.feature import mount as signup
@@ -28,6 +29,7 @@ FEATURES: Sequence[Callable[[Parts], None]] = (
     login,
     reauthentication,
     mfa,
+    password,
     sessions,
     tidying.mount,
 )

@@ -9,7 +9,7 @@ if that was wanted.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,8 +43,8 @@ class Change:
     """Something that is to be done to the ways in to an account."""
 
     user_id: UUID
-    session_id: UUID
-    """The session that asks for it."""
+    session_id: UUID | None
+    """The session that asks for it; None for what is asked for without one, which ends all."""
     kind: EventKind
     visitor: Visitor
     subject: str = ""
@@ -103,24 +103,24 @@ class Changes:
             raise
         await self._note(change_id, change)
 
-    async def keep_settling(self, happened: Happened) -> None:
-        """Find out, as long as the server runs, what became of the changes that nobody finished."""
+    async def keep_settling(self, kinds: Collection[EventKind], happened: Happened) -> None:
+        """Find out, as long as the server runs, what became of the changes of these kinds that nobody finished."""
         while True:
             await asyncio.sleep(SECONDS)
             try:
-                await self.settle(happened)
+                await self.settle(kinds, happened)
             except ToolkitError as error:
                 _log.warning("changes were not looked after", error=str(error))
             except Exception:
                 _log.exception("changes were not looked after")
 
-    async def settle(self, happened: Happened) -> None:
+    async def settle(self, kinds: Collection[EventKind], happened: Happened) -> None:
         """Find out what became of the changes that nobody finished in time. What can't be told now is looked at again."""
         async with self._database.connection() as connection:
             records = [
                 record
                 async for record in queries.take_unsettled_changes(
-                    connection, look_after=LOOK_AFTER, most=AT_ONCE
+                    connection, kinds=list(kinds), look_after=LOOK_AFTER, most=AT_ONCE
                 )
             ]
         for record in records:

@@ -98,6 +98,17 @@ def signup_refusal(error: ClerkError) -> Refusal:
     return unavailable(error)
 
 
+@contextmanager
+def new_password_refused(field: str) -> Iterator[None]:
+    """Around calls that set a new password: one that Clerk does not take raises FieldsInvalid, in Clerk's words."""
+    try:
+        yield
+    except (PasswordRejected, ParameterInvalid) as error:
+        raise FieldsInvalid(
+            *(FieldError(field, entry.code, entry.long_message or entry.message) for entry in error.errors)
+        ) from None
+
+
 def unavailable(error: ClerkError) -> AuthenticationUnavailable:
     """The refusal when Clerk is out or set up wrongly, or answers something that nothing here provides for; logged."""
     if _is_for_all(error):

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bff.clerk_settings import ClerkSettings
 from bff.database import Database
 from bff.http.api import Endpoint
 from bff.http.edge import Edge
@@ -63,6 +64,7 @@ class Parts:
             self.keep(self.backend)
             breaker = self.frontend.breaker
             self.metrics.clerk_open.set_function(lambda: float(breaker.state != "closed"))
+        self.clerk_settings = ClerkSettings(self.frontend)
 
     def serve(self, endpoints: Iterable[Endpoint]) -> None:
         """Serve endpoints."""

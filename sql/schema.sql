@@ -325,7 +325,7 @@ CREATE TABLE clerk_migration.challenges (
     system text NOT NULL CHECK (system IN ('clerk', 'legacy')),
     purpose text NOT NULL CHECK (purpose IN ('login', 'reauthentication', 'reset', 'enrol')),
     session_id uuid,
-    kind text NOT NULL CHECK (kind IN ('second_factor', 'client_trust')),
+    kind text NOT NULL CHECK (kind IN ('second_factor', 'client_trust', 'reset_code', 'new_password')),
     delivery text NOT NULL CHECK (delivery IN ('cookie', 'bearer')),
     methods jsonb NOT NULL,
     state_cipher bytea NOT NULL,
@@ -334,15 +334,16 @@ CREATE TABLE clerk_migration.challenges (
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
-    CHECK ((purpose IN ('login', 'reset')) = (session_id IS NULL))
+    CHECK ((purpose IN ('login', 'reset')) = (session_id IS NULL)),
+    CHECK ((purpose = 'reset') = (kind IN ('reset_code', 'new_password')))
 );
 
 CREATE INDEX challenges_expires_at_idx ON clerk_migration.challenges (expires_at);
 
-COMMENT ON TABLE clerk_migration.challenges IS 'Proofs of who somebody is whose password was right and that wait for a second step.';
+COMMENT ON TABLE clerk_migration.challenges IS 'Proofs of who somebody is that wait for a further step: after a password that was right, or in a reset of one.';
 COMMENT ON COLUMN clerk_migration.challenges.id_hash IS 'SHA-256 of the id that the browser holds.';
 COMMENT ON COLUMN clerk_migration.challenges.system IS 'Who checks the code: clerk or legacy.';
-COMMENT ON COLUMN clerk_migration.challenges.kind IS 'second_factor or client_trust.';
+COMMENT ON COLUMN clerk_migration.challenges.kind IS 'What it waits for: second_factor, client_trust, or in a reset reset_code, then new_password.';
 COMMENT ON COLUMN clerk_migration.challenges.delivery IS 'How the session is to be handed over: cookie or bearer.';
 COMMENT ON COLUMN clerk_migration.challenges.methods IS 'The methods that finish it: which, and where a code goes (masked), with Clerk''s ids.';
 COMMENT ON COLUMN clerk_migration.challenges.purpose IS 'What it is for: a challenge that was begun for one thing finishes no other.';
@@ -422,7 +423,7 @@ COMMENT ON COLUMN clerk_migration.security_events.kind IS 'A name of bff/events.
 CREATE TABLE clerk_migration.changes (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     user_id uuid NOT NULL,
-    session_id uuid NOT NULL,
+    session_id uuid,
     kind text NOT NULL,
     subject text NOT NULL,
     sign_out_others boolean NOT NULL,
@@ -435,7 +436,7 @@ CREATE TABLE clerk_migration.changes (
 CREATE INDEX changes_user_id_idx ON clerk_migration.changes (user_id);
 
 COMMENT ON TABLE clerk_migration.changes IS 'Changes of the ways in to an account that a system was asked for, until it is known what came of them.';
-COMMENT ON COLUMN clerk_migration.changes.session_id IS 'The session that asks for it, which goes on when the others end.';
+COMMENT ON COLUMN clerk_migration.changes.session_id IS 'The session that asks for it, which goes on when the others end; NULL when all are to end.';
 COMMENT ON COLUMN clerk_migration.changes.kind IS 'The security event that it becomes.';
 COMMENT ON COLUMN clerk_migration.changes.subject IS 'What of several it is about: a phone number''s id in Clerk, or the SHA-256 of an enrolment''s id.';
 COMMENT ON COLUMN clerk_migration.changes.lost IS 'The system was asked, and its answer was lost.';

@@ -18,8 +18,8 @@ from bff.proof.answers import (
     ask_for_step,
 )
 from bff.proof.bodies import FinishBody, PrepareBody
+from bff.proof.resets import ResetBegun
 from bff.proof.service import Challenged
-from bff.proof.systems import NewPasswordNeeded
 from bff.sessions.answers import CompleteView, hand_over
 from bff.sessions.service import Complete, Delivery
 from bff.signup.answers import VerificationView, ask_for_verification
@@ -80,7 +80,7 @@ class LoginRoutes:
         """POST /auth/login."""
         body = await read(request, LoginBody)
         visitor = self.edge.visitor(request, body.device)
-        return self._answer(await self.service.log_in(body.email, body.password, body.delivery, visitor))
+        return tell(self.edge, await self.service.log_in(body.email, body.password, body.delivery, visitor))
 
     async def send_code(self, request: web.Request) -> web.StreamResponse:
         """POST /auth/login/second-factor/prepare."""
@@ -93,15 +93,17 @@ class LoginRoutes:
         """POST /auth/login/second-factor."""
         body = await read(request, FinishBody)
         visitor = self.edge.visitor(request, body.device)
-        return self._answer(await self.service.finish(body.challenge_id, body.method, body.code, visitor))
+        return tell(self.edge, await self.service.finish(body.challenge_id, body.method, body.code, visitor))
 
-    def _answer(self, outcome: Outcome) -> web.StreamResponse:
-        match outcome:
-            case Complete():
-                return hand_over(self.edge, outcome)
-            case Challenged():
-                return ask_for_step(self.edge, outcome)
-            case Verifying():
-                return ask_for_verification(self.edge, outcome)
-            case NewPasswordNeeded():
-                return ask_for_new_password()
+
+def tell(edge: Edge, outcome: Outcome) -> web.StreamResponse:
+    """Answer with what a login led to."""
+    match outcome:
+        case Complete():
+            return hand_over(edge, outcome)
+        case Challenged():
+            return ask_for_step(edge, outcome)
+        case Verifying():
+            return ask_for_verification(edge, outcome)
+        case ResetBegun():
+            return ask_for_new_password(outcome)

@@ -12,6 +12,7 @@ from bff.database import Database
 from bff.limits import Limits
 from bff.login.counts import LoginCounts
 from bff.proof.challenges import LOGIN
+from bff.proof.resets import ResetBegun, Resets
 from bff.proof.service import Attempt, Challenged, Claim, ProofService
 from bff.proof.systems import Changed, Method, MethodName, NewPasswordNeeded, Proved, StepNeeded, SystemName
 from bff.refusals import (
@@ -32,7 +33,7 @@ from bff.visitor import Visitor
 ROUNDS = 3
 """How often a login is begun anew because the user changed under it (is moved to Clerk just now)."""
 
-Outcome = Complete | Challenged | NewPasswordNeeded | Verifying
+Outcome = Complete | Challenged | ResetBegun | Verifying
 
 
 class LoginService:
@@ -45,6 +46,7 @@ class LoginService:
         sessions: Sessions,
         clerk_sessions: ClerkSessions,
         resuming: Resuming,
+        resets: Resets,
         limits: Limits,
         counts: LoginCounts,
         veil: Veil,
@@ -54,6 +56,7 @@ class LoginService:
         self._sessions = sessions
         self._clerk_sessions = clerk_sessions
         self._resuming = resuming
+        self._resets = resets
         self._limits = limits
         self._counts = counts
         self._veil = veil
@@ -106,6 +109,14 @@ class LoginService:
             except CredentialsInvalid as refused:  # by the signup that is to be verified first, say
                 raise CodeInvalid(refused.outcome) from None
 
+    async def enter(self, proved: Proved | StepNeeded, delivery: Delivery, visitor: Visitor) -> Outcome:
+        """Let in whoever has proven the mailbox and set a new password; a second factor is asked for first. Raises Refusal."""
+        async with self._counting(proved.system):
+            try:
+                return await self._go_on(proved, proved.system, delivery, visitor)
+            except Changed:
+                raise ChallengeExpired from None
+
     async def _spend(self, claim: Claim, visitor: Visitor) -> None:
         """By address before anything by account: who is over the one must not use up the other for its owner.
 
@@ -146,7 +157,7 @@ class LoginService:
             case StepNeeded():
                 outcome = await self._ask_for_step(result, delivery, visitor)
             case NewPasswordNeeded():
-                outcome = result
+                outcome = await self._resets.begin_for(result.account, visitor)
         await self._counts.add(system, _OUTCOMES[type(outcome)])
         return outcome
 
@@ -194,7 +205,7 @@ class LoginService:
 _OUTCOMES: dict[type[Outcome], str] = {
     Complete: "success",
     Challenged: "challenged",
-    NewPasswordNeeded: "needs_new_password",
+    ResetBegun: "needs_new_password",
     Verifying: "unverified",
 }
 """What an outcome is counted as."""

@@ -1,6 +1,5 @@
 """Second factors of users who are in Clerk: its Frontend API, spoken in the session that stands behind AX's."""
 
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
@@ -8,7 +7,7 @@ import structlog
 
 from bff.accounts import Account
 from bff.clerk_errors import RETRY_AFTER, refusal, unavailable
-from bff.database import Database
+from bff.clerk_settings import ClerkSettings
 from bff.mfa.factors import (
     BackupCodes,
     Enrolled,
@@ -31,7 +30,8 @@ from bff.refusals import (
     NotFound,
     ReauthenticationRequired,
 )
-from bff.sessions.service import ClerkSession, Session, Sessions
+from bff.sessions.clerk import ClerkDevices
+from bff.sessions.service import Session
 from bff.visitor import Visitor
 from toolkit.clerk import (
     BackendClient,
@@ -40,10 +40,8 @@ from toolkit.clerk import (
     Device,
     FactorEnrolled,
     FeatureNotAvailable,
-    FrontendClient,
     FrontendUser,
     IdentifierExists,
-    InstanceSettings,
     ParameterInvalid,
     PhoneNumber,
     ResourceNotFound,
@@ -54,8 +52,6 @@ from toolkit.clerk import (
     VerificationFailed,
 )
 
-SETTINGS_SECONDS = 300.0
-"""How long what the instance offers is remembered."""
 _PHONE, _HAD_CODES = "phone", "had_codes"
 """The facts that the state of an enrolment holds: Clerk's id of the number, and whether there were backup codes before."""
 
@@ -71,16 +67,13 @@ class ClerkFactors:
 
     def __init__(
         self,
-        frontend: FrontendClient | None,
         backend: BackendClient | None,
-        database: Database,
-        sessions: Sessions,
+        settings: ClerkSettings,
+        devices: ClerkDevices,
     ) -> None:
-        self._frontend = frontend
         self._backend = backend
-        self._database = database
-        self._sessions = sessions
-        self._settings: tuple[float, InstanceSettings] | None = None
+        self._settings = settings
+        self._devices = devices
 
     async def enrolled(self, session: Session, visitor: Visitor) -> Enrolled:
         """What the user has, as Clerk tells it. Raises as `Factors` says."""
@@ -212,30 +205,14 @@ class ClerkFactors:
     @asynccontextmanager
     async def _device(self, session: Session, visitor: Visitor) -> AsyncIterator[tuple[Device, str]]:
         """The user's device, and the id of the session in Clerk; what Clerk refuses there becomes a refusal."""
-        if self._frontend is None:
-            raise AuthenticationUnavailable(retry_after=RETRY_AFTER, asked=False)
-        async with self._database.connection() as connection:
-            behind = await self._sessions.behind(connection, session)
-        if behind is None:
-            raise ReauthenticationRequired
-        device = self._frontend.device(behind.client_token, address=visitor.address_text)
-        try:
+        async with self._devices.behind(session, visitor) as behind:
             with _refused():
-                yield device, behind.id
-        finally:
-            if device.client_token is not None and device.client_token != behind.client_token:
-                renewed = ClerkSession(behind.id, device.client_token)
-                async with self._database.connection() as connection:
-                    await self._sessions.keep_client_token(connection, session, renewed)
+                yield behind
 
     async def _offered(self) -> Offered:
         """What the instance lets people enrol, as it was told in the last minutes."""
-        if self._frontend is None:
-            raise AuthenticationUnavailable(retry_after=RETRY_AFTER, asked=False)
-        if self._settings is None or time.monotonic() - self._settings[0] > SETTINGS_SECONDS:
-            with _refused():
-                self._settings = (time.monotonic(), await self._frontend.environment())
-        settings = self._settings[1]
+        with _refused():
+            settings = await self._settings.get()
         return Offered(
             totp=settings.is_second_factor("authenticator_app"),
             backup_code=settings.is_second_factor("backup_code"),

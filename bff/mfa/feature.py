@@ -9,11 +9,11 @@ from bff.events import Events
 from bff.mfa.clerk import ClerkFactors
 from bff.mfa.factors import Factors
 from bff.mfa.routes import MfaRoutes
-from bff.mfa.service import MfaService
+from bff.mfa.service import KINDS, MfaService
 from bff.parts import Parts
 from bff.proof.challenges import Challenges
 from bff.proof.systems import SystemName
-from bff.sessions.clerk import ClerkSessions
+from bff.sessions.clerk import ClerkDevices, ClerkSessions
 from bff.sessions.identity import Identity
 from bff.sessions.service import Sessions
 
@@ -26,7 +26,9 @@ def mount(parts: Parts) -> None:
     clerk_sessions = ClerkSessions(parts.frontend)
     sessions = Sessions(parts.settings.session, parts.cipher)
     factors: dict[SystemName, Factors] = {
-        "clerk": ClerkFactors(parts.frontend, parts.backend, parts.database, sessions)
+        "clerk": ClerkFactors(
+            parts.backend, parts.clerk_settings, ClerkDevices(parts.frontend, parts.database, sessions)
+        )
     }
     if LEGACY_FACTORS in parts.app:
         factors["legacy"] = parts.app[LEGACY_FACTORS]
@@ -35,7 +37,7 @@ def mount(parts: Parts) -> None:
     service = MfaService(
         parts.database, sessions, Challenges(parts.cipher), changes, events, parts.limits, factors
     )
-    parts.run(partial(changes.keep_settling, service.happened))
+    parts.run(partial(changes.keep_settling, KINDS, service.happened))
     pause = round(parts.limits["phone_pause_by_number"].seconds)
     parts.serve(MfaRoutes(service, Identity(parts.database, sessions), parts.edge, pause).endpoints())
     parts.at_end(clerk_sessions.close)

@@ -5,7 +5,7 @@ finished once. Whatever changes the ways in to an account is written down, told 
 other sessions.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from bff.accounts import Account
 from bff.changes import Change, Changes, change_of
 from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
-from bff.events import Event, Events
+from bff.events import Event, EventKind, Events
 from bff.limits import Limits
 from bff.mfa.factors import BackupCodes, Enrolled, Factors, NewAuthenticator, masked
 from bff.proof.challenges import Aim, Challenge, Challenges
@@ -25,6 +25,16 @@ from bff.sessions.service import Session, Sessions
 from bff.tokens import hash_token
 from bff.visitor import Visitor
 from toolkit.errors import ToolkitError
+
+KINDS: Collection[EventKind] = (
+    "totp_added",
+    "totp_removed",
+    "backup_codes_made",
+    "phone_added",
+    "phone_removed",
+    "default_phone_changed",
+)
+"""The changes that are made here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from bff.http.api import Answer, answer
 from bff.http.edge import Edge
+from bff.proof.resets import ResetBegun
 from bff.proof.service import Challenged
 from bff.proof.systems import Kind, Method, MethodName
 
@@ -43,11 +44,21 @@ class SecondFactorView(Answer):
     device: str | None = None
 
 
-class NewPasswordView(Answer):
-    """The password was right, and must be replaced: to be done by resetting it."""
+class ResetView(Answer):
+    """A password reset that waits for its code."""
+
+    reset_id: str
+    expires_at: datetime
+    resend_after: int
+    """Seconds until another code may be asked for."""
+
+
+class NewPasswordView(ResetView):
+    """The password was right, and must be replaced: by a reset, which has begun."""
 
     status: Literal["needs_new_password"] = "needs_new_password"
-    next: Literal["/auth/password/reset"] = "/auth/password/reset"
+    sent_to: str | None
+    """Where the code went, masked; null when it could not be sent yet."""
 
 
 def ask_for_step(edge: Edge, challenged: Challenged) -> web.Response:
@@ -59,7 +70,7 @@ def ask_for_step(edge: Edge, challenged: Challenged) -> web.Response:
             status="needs_client_trust" if challenge.kind == "client_trust" else "needs_second_factor",
             challenge=ChallengeView(
                 id=challenged.challenge_id,
-                kind=challenge.kind,
+                kind="client_trust" if challenge.kind == "client_trust" else "second_factor",
                 expires_at=challenged.expires_at,
                 methods=tuple(MethodView.of(method) for method in challenge.methods),
                 sent_to=challenged.sent_to,
@@ -72,6 +83,13 @@ def ask_for_step(edge: Edge, challenged: Challenged) -> web.Response:
     return response
 
 
-def ask_for_new_password() -> web.Response:
+def ask_for_new_password(begun: ResetBegun) -> web.Response:
     """Answer that the password is to be replaced."""
-    return answer(NewPasswordView())
+    return answer(
+        NewPasswordView(
+            reset_id=begun.reset_id,
+            expires_at=begun.expires_at,
+            resend_after=begun.resend_after,
+            sent_to=begun.sent_to,
+        )
+    )

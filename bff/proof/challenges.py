@@ -1,4 +1,4 @@
-"""Proofs that wait for a second step. They live in Postgres, so that any replica finishes what another began.
+"""Proofs that wait for a further step. They live in Postgres, so that any replica finishes what another began.
 
 A challenge carries what it is for: one that was begun to log in finishes no re-authentication, and the reverse.
 """
@@ -20,6 +20,9 @@ ATTEMPTS = 5
 
 Purpose = Literal["login", "reauthentication", "reset", "enrol"]
 
+NOTHING = State({})
+"""What a system remembers that was not asked yet."""
+
 _METHODS = TypeAdapter(tuple[Method, ...])
 _STATE = TypeAdapter(State)
 
@@ -38,16 +41,20 @@ class Aim:
 
 
 LOGIN = Aim("login")
+RESET = Aim("reset")
+
+Waiting = Kind | Literal["reset_code", "new_password"]
+"""What a proof waits for: a second step, or in a reset the code that was sent, and then the new password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A proof whose password was right."""
+    """A proof that waits for something. A reset for an address that nobody has is one, too, of a user who is not there."""
 
     user_id: UUID
     system: SystemName
     aim: Aim
-    kind: Kind
+    kind: Waiting
     methods: tuple[Method, ...]
     state: State
     delivery: Delivery = "cookie"
@@ -106,6 +113,32 @@ class Challenges:
         await queries.keep_challenge_state(
             connection,
             id_hash=hash_token(challenge_id),
+            state_cipher=sealed.cipher,
+            state_nonce=sealed.nonce,
+        )
+
+    async def advance(
+        self, connection: Connection, challenge_id: str, kind: Waiting, state: State
+    ) -> datetime | None:
+        """Let a challenge wait for something else from now on; when it ends then, None when it is over already."""
+        sealed = self._seal(state)
+        expires_at: datetime | None = await queries.advance_challenge(
+            connection,
+            id_hash=hash_token(challenge_id),
+            kind=kind,
+            state_cipher=sealed.cipher,
+            state_nonce=sealed.nonce,
+            lifetime=LIFETIME,
+        )
+        return expires_at
+
+    async def move(self, connection: Connection, challenge_id: str, system: SystemName) -> None:
+        """Let another system go on with a challenge, which knows nothing of it yet."""
+        sealed = self._seal(NOTHING)
+        await queries.move_challenge(
+            connection,
+            id_hash=hash_token(challenge_id),
+            system=system,
             state_cipher=sealed.cipher,
             state_nonce=sealed.nonce,
         )

@@ -4,8 +4,6 @@ Whatever Clerk says or does not say, the legacy digest has no part in it (invari
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import get_args
 
@@ -30,7 +28,7 @@ from bff.proof.systems import (
     SystemName,
     Trust,
 )
-from bff.refusals import AuthenticationUnavailable, CodeInvalid, CredentialsInvalid, TooManyAttempts
+from bff.refusals import AuthenticationUnavailable, CodeInvalid, CredentialsInvalid
 from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import ClerkSession
 from bff.tokens import hash_code
@@ -96,7 +94,7 @@ class ClerkSystem:
     ) -> Proved | StepNeeded | NewPasswordNeeded:
         """Sign in, within SECONDS for all the calls that it takes. Raises as `System.check_password` does."""
         client_token = device.client_token if device is not None else None
-        async with self._before_it_locks(account, trust):
+        async with self._lockout.guarding(account, trust):
             try:
                 async with asyncio.timeout(SECONDS):
                     result = await self._sign_in_afresh_if_needed(account, password, client_token, visitor)
@@ -131,17 +129,17 @@ class ClerkSystem:
         device = self._device(state.client_token, visitor)
         if method == "totp" and await self._is_spent(account, code):
             raise CodeInvalid
-        async with self._before_it_locks(account, _trust(state)):
+        async with self._lockout.guarding(account, _trust(state)):
             try:
                 with refused(*_GONE, *_NEW_PASSWORD):
                     sign_in = await device.attempt_second_factor(
                         state.facts[_SIGN_IN], _STRATEGIES[method], code
                     )
-                result = self._result(account, device, sign_in, visitor)
+                result = self.result(account, device, sign_in, visitor)
             except _GONE as error:
                 raise Gone from error
             except _NEW_PASSWORD:
-                result = NewPasswordNeeded()
+                result = NewPasswordNeeded(account)
             if isinstance(result, StepNeeded):
                 raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         if isinstance(result, NewPasswordNeeded):
@@ -164,19 +162,6 @@ class ClerkSystem:
                 code_hash=hash_code(user_id, proved.state.facts[_CODE]),
                 lifetime=CODE_LIFETIME,
             )
-
-    @asynccontextmanager
-    async def _before_it_locks(self, account: Account, trust: Trust) -> AsyncIterator[None]:
-        """Around what Clerk counts if it is wrong. Raises CredentialsInvalid when Clerk is not to be asked any more."""
-        await self._lockout.spend(account, trust)
-        try:
-            yield
-        except (TooManyAttempts, AuthenticationUnavailable) as refused:
-            await (self._lockout.forgive if refused.asked else self._lockout.take_back)(account)
-            raise
-        except Gone:  # nothing was wrong
-            await self._lockout.take_back(account)
-            raise
 
     async def _is_spent(self, account: Account, code: str) -> bool:
         """Whether the code finished something already, perhaps on legacy just before the move."""
@@ -210,15 +195,15 @@ class ClerkSystem:
             with refused(ClientInvalid, SessionExists, *_NEW_PASSWORD):
                 sign_in = await device.create_sign_in(account.email, password)
         except _NEW_PASSWORD:
-            return NewPasswordNeeded()
-        return self._result(account, device, sign_in, visitor)
+            return NewPasswordNeeded(account)
+        return self.result(account, device, sign_in, visitor)
 
-    def _result(
+    def result(
         self, account: Account, device: Device, sign_in: SignIn, visitor: Visitor
     ) -> Proved | StepNeeded | NewPasswordNeeded:
         """What Clerk's answer means. Raises CredentialsInvalid, and AuthenticationUnavailable if it means nothing here."""
         if sign_in.status == "needs_new_password":
-            return NewPasswordNeeded()
+            return NewPasswordNeeded(account)
         if device.client_token is None:
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         if (

@@ -6,14 +6,15 @@ What is refused here looks like a wrong password (invariant 9). Passwords and co
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
 from bff.accounts import Account
 from bff.limits import Limits
 from bff.proof.systems import Trust
-from bff.refusals import CredentialsInvalid, TooManyAttempts
+from bff.refusals import AuthenticationUnavailable, CodeInvalid, CredentialsInvalid, TooManyAttempts
 from toolkit.clerk import ClerkError, FrontendClient, UserLockout
 
 USUAL = UserLockout(enabled=True, max_attempts=10, duration_in_minutes=60)
@@ -32,7 +33,22 @@ class Lockout:
         self._frontend = frontend
         self._settings = USUAL
 
-    async def spend(self, account: Account, trust: Trust) -> None:
+    @asynccontextmanager
+    async def guarding(self, account: Account, trust: Trust) -> AsyncIterator[None]:
+        """Around what Clerk counts if it is wrong. Raises CredentialsInvalid when Clerk is not to be asked any more."""
+        await self._spend(account, trust)
+        try:
+            yield
+        except (CredentialsInvalid, CodeInvalid):
+            raise
+        except (TooManyAttempts, AuthenticationUnavailable) as refused:
+            await (self._forgive if refused.asked else self.take_back)(account)
+            raise
+        except Exception:  # nothing was wrong
+            await self.take_back(account)
+            raise
+
+    async def _spend(self, account: Account, trust: Trust) -> None:
         """Count a password or a code before Clerk is asked. Raises CredentialsInvalid when Clerk is not to be asked."""
         most = self._most(trust)
         if most is None:
@@ -46,7 +62,7 @@ class Lockout:
         """It was no failure, or Clerk did not look at it."""
         await self._limits.take_back("clerk_failure_by_user", account.id)
 
-    async def forgive(self, account: Account) -> None:
+    async def _forgive(self, account: Account) -> None:
         """Clerk was asked, and did not answer: a few of these count for nothing, and more as if they were wrong."""
         with suppress(TooManyAttempts):
             await self._limits.spend(("clerk_unanswered_by_user", account.id))

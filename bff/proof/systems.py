@@ -1,6 +1,7 @@
 """A system that checks passwords and codes: Clerk, or AX's own as long as there is one.
 
-`bff/proof/clerk.py` and `bff/legacy/` implement `System`. What a system has to remember between the steps of a proof is
+`bff/proof/clerk.py` and `bff/legacy/` implement `System`, `bff/proof/clerk_resets.py` and `bff/legacy/` implement
+`ResetSystem`. What a system has to remember between the steps of a proof is
 its `State`: Clerk's sign-in (or another day its check of a live session), or the digest that a password was checked
 against.
 """
@@ -23,6 +24,8 @@ SystemName = Literal["clerk", "legacy"]
 MethodName = Literal["totp", "backup_code", "sms", "email"]
 Trust = Literal["none", "session", "device"]
 """What speaks for somebody before they prove anything: a live session of the user, or a device where the user got in before."""
+ResetMethod = Literal["email", "sms"]
+"""Where the code of a reset goes."""
 Kind = Literal["second_factor", "client_trust"]
 """Why a step is needed: the user has a second factor, or Clerk does not know the device."""
 
@@ -75,6 +78,17 @@ class StepNeeded:
 class NewPasswordNeeded:
     """The password was right, and must be replaced before anything else."""
 
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSent:
+    """A code was sent, to prove that somebody has the mailbox or the phone of an account."""
+
+    state: State
+    to: str
+    """Masked."""
+
 
 class Changed(Exception):
     """The user does not stand any more as when the proof began: moved to Clerk, disabled, or with another password."""
@@ -117,4 +131,42 @@ class System(Protocol):
 
         Raises Changed, or CodeInvalid when the code was used elsewhere meanwhile.
         """
+        ...
+
+
+class ResetSystem(Protocol):
+    """Lets somebody who does not know the password set a new one, by a code that is sent to them.
+
+    Every call raises AuthenticationUnavailable when the system can't be asked, or does not answer as it should.
+    """
+
+    name: SystemName
+
+    async def send_code(self, account: Account, method: ResetMethod, visitor: Visitor) -> CodeSent:
+        """Send a code, in place of the one before.
+
+        Raises MethodUnavailable when the account has nothing to send it to, CredentialsInvalid, TooManyAttempts or Changed.
+        """
+        ...
+
+    async def check_code(
+        self, account: Account, state: State, code: str, trust: Trust, visitor: Visitor
+    ) -> State:
+        """Check a code; the state with which the password is set.
+
+        Raises CodeInvalid, CredentialsInvalid, TooManyAttempts, Gone or Changed.
+        """
+        ...
+
+    async def set_password(
+        self, account: Account, state: State, password: str, visitor: Visitor
+    ) -> Proved | StepNeeded:
+        """Set the new password for good, and end the user's sessions in the system; what a login with it would come to.
+
+        Raises FieldsInvalid for a password that is not taken, TooManyAttempts, Gone or Changed.
+        """
+        ...
+
+    async def version(self, account: Account) -> str:
+        """What changes with every new password of the account."""
         ...

@@ -1,7 +1,7 @@
 """Re-authentication, mounted."""
 
 from bff.parts import Parts
-from bff.proof.feature import proof_service
+from bff.proof.feature import proof_service, resets
 from bff.reauthentication.routes import ReauthenticationRoutes
 from bff.reauthentication.service import Reauthentication
 from bff.sessions.clerk import ClerkSessions
@@ -14,7 +14,12 @@ def mount(parts: Parts) -> None:
     clerk_sessions = ClerkSessions(parts.frontend)
     sessions = Sessions(parts.settings.session, parts.cipher)
     service = Reauthentication(
-        parts.database, proof_service(parts, clerk_sessions), sessions, clerk_sessions, parts.limits
+        parts.database,
+        proof_service(parts, clerk_sessions),
+        sessions,
+        clerk_sessions,
+        resets(parts),
+        parts.limits,
     )
     identity = Identity(parts.database, sessions)
     parts.serve(ReauthenticationRoutes(service, identity, parts.edge).endpoints())

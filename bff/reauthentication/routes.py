@@ -18,8 +18,8 @@ from bff.proof.answers import (
     ask_for_step,
 )
 from bff.proof.bodies import FinishBody, PrepareBody
+from bff.proof.resets import ResetBegun
 from bff.proof.service import Challenged
-from bff.proof.systems import NewPasswordNeeded
 from bff.reauthentication.service import Outcome, Reauthentication
 from bff.sessions.identity import Identity
 from bff.sessions.service import Delivery
@@ -112,8 +112,8 @@ class ReauthenticationRoutes:
     def _answer(self, outcome: Outcome) -> web.StreamResponse:
         if isinstance(outcome, Challenged):
             return ask_for_step(self.edge, outcome)
-        if isinstance(outcome, NewPasswordNeeded):
-            return ask_for_new_password()
+        if isinstance(outcome, ResetBegun):
+            return ask_for_new_password(outcome)
         bearer = outcome.delivery == "bearer"
         response = answer(ProvenView(device=outcome.device if bearer else None))
         if not bearer:

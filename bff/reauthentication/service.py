@@ -11,6 +11,7 @@ from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
 from bff.limits import Limits
 from bff.proof.challenges import Aim
+from bff.proof.resets import ResetBegun, Resets
 from bff.proof.service import Challenged, ProofService
 from bff.proof.systems import Changed, Method, MethodName, NewPasswordNeeded, Proved, StepNeeded
 from bff.refusals import (
@@ -39,7 +40,7 @@ class Renewed:
     """How that is handed over."""
 
 
-Outcome = Renewed | Challenged | NewPasswordNeeded
+Outcome = Renewed | Challenged | ResetBegun
 
 
 class Reauthentication:
@@ -51,12 +52,14 @@ class Reauthentication:
         proof: ProofService,
         sessions: Sessions,
         clerk_sessions: ClerkSessions,
+        resets: Resets,
         limits: Limits,
     ) -> None:
         self._database = database
         self._proof = proof
         self._sessions = sessions
         self._clerk_sessions = clerk_sessions
+        self._resets = resets
         self._limits = limits
 
     async def begin(self, session: Session, password: str, delivery: Delivery, visitor: Visitor) -> Outcome:
@@ -87,7 +90,7 @@ class Reauthentication:
 
     async def finish(
         self, session: Session, challenge_id: str, method: MethodName, code: str, visitor: Visitor
-    ) -> Renewed | NewPasswordNeeded:
+    ) -> Renewed | ResetBegun:
         """Try the code of a second step. Raises Refusal."""
         await self._limits.spend(("code_by_address", visitor.network))
         attempt = await self._proof.attempt(challenge_id, _aim(session))
@@ -99,10 +102,10 @@ class Reauthentication:
 
     async def _settle(
         self, session: Session, result: Proved | NewPasswordNeeded, delivery: Delivery, visitor: Visitor
-    ) -> Renewed | NewPasswordNeeded:
+    ) -> Renewed | ResetBegun:
         """Let the session count as proven. Raises Changed, or CodeInvalid."""
         if isinstance(result, NewPasswordNeeded):
-            return result
+            return await self._resets.begin_for(result.account, visitor)
         behind = result.clerk_session
         try:
             async with self._database.transaction() as connection:

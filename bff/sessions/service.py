@@ -147,9 +147,9 @@ class Sessions:
         return True, self._behind(record)
 
     async def revoke_others(
-        self, connection: Connection, user_id: UUID, session_id: UUID
+        self, connection: Connection, user_id: UUID, session_id: UUID | None
     ) -> list[ClerkSession]:
-        """End all sessions of the user but this one; those in Clerk that stand behind them come back."""
+        """End all sessions of the user but this one, for None all; those in Clerk that stand behind them come back."""
         ended = [
             self._behind(record)
             async for record in queries.revoke_other_sessions(

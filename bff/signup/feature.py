@@ -12,6 +12,7 @@ from bff.signup.clerk import ClerkSignup
 from bff.signup.codes import Codes
 from bff.signup.decoys import Decoys
 from bff.signup.mails import Mails
+from bff.signup.proven import ProvenSignups
 from bff.signup.resuming import Resuming
 from bff.signup.routes import SignupRoutes
 from bff.signup.service import LegacySignup, SignupService
@@ -23,6 +24,8 @@ from toolkit.sweep.signups import Signups
 
 LEGACY_SIGNUP = web.AppKey("legacy_signup", LegacySignup)
 """Signing up as AX does, as long as that is mounted."""
+PROVEN = web.AppKey("proven_signups", ProvenSignups)
+"""What the reset of a password asks of signups."""
 RESUMING = web.AppKey("resuming", Resuming)
 """What a login asks of signups."""
 
@@ -63,6 +66,7 @@ def mount(parts: Parts) -> None:
         parts.limits,
         veil,
     )
+    parts.app[PROVEN] = ProvenSignups(parts.database, storage, parts.backend, signups)
     parts.serve(SignupRoutes(service, parts.edge).endpoints())
     if parts.backend is not None:
         sweep = Sweep(parts.database.connection, parts.backend)

@@ -1,4 +1,4 @@
--- Proofs that wait for a second step, and what must be remembered of the codes that finished one.
+-- Proofs that wait for a further step, and what must be remembered of the codes that finished one.
 
 -- name: open_challenge(id_hash, user_id, system, purpose, session_id, kind, delivery, methods, state_cipher, state_nonce, lifetime)$
 -- Keep a proof that waits; when it ends.
@@ -46,6 +46,21 @@ WHERE id_hash = :id_hash AND attempts > 0;
 -- Replace what the system has to remember, such as Clerk's newest client token.
 UPDATE clerk_migration.challenges
 SET state_cipher = :state_cipher, state_nonce = :state_nonce
+WHERE id_hash = :id_hash AND used_at IS NULL;
+
+-- name: advance_challenge(id_hash, kind, state_cipher, state_nonce, lifetime)$
+-- Let a challenge wait for something else, with all its attempts and as long as a new one; when it ends.
+UPDATE clerk_migration.challenges
+SET
+    kind = :kind, state_cipher = :state_cipher, state_nonce = :state_nonce, attempts = 0,
+    expires_at = now() + :lifetime::interval
+WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now()
+RETURNING expires_at;
+
+-- name: move_challenge(id_hash, system, state_cipher, state_nonce)!
+-- The user went over to another system, which goes on with the challenge.
+UPDATE clerk_migration.challenges
+SET system = :system, state_cipher = :state_cipher, state_nonce = :state_nonce
 WHERE id_hash = :id_hash AND used_at IS NULL;
 
 -- name: use_challenge(id_hash)$

@@ -20,14 +20,14 @@ RETURNING
 -- The system was asked, and its answer was lost.
 UPDATE clerk_migration.changes SET lost = true WHERE id = :change_id;
 
--- name: take_unsettled_changes(look_after, most)
--- Changes that nobody finished in time, for one replica to look at; another does when it dies over it.
+-- name: take_unsettled_changes(kinds, look_after, most)
+-- Changes of these kinds that nobody finished in time, for one replica to look at; another does when it dies over it.
 UPDATE clerk_migration.changes AS c
 SET look_at = now() + :look_after::interval, lost = true
 FROM (
     SELECT id
     FROM clerk_migration.changes
-    WHERE look_at <= now()
+    WHERE look_at <= now() AND kind = ANY(:kinds::text[])
     ORDER BY look_at
     LIMIT :most
     FOR UPDATE SKIP LOCKED

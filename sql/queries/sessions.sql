@@ -127,10 +127,11 @@ SET clerk_client_token_cipher = :token_cipher, clerk_client_token_nonce = :token
 WHERE id = :session_id AND clerk_session_id = :clerk_session_id AND revoked_at IS NULL;
 
 -- name: revoke_other_sessions(session_id, user_id)
--- End all of the user's sessions but one; what is needed to end those in Clerk comes back.
+-- End all of the user's sessions but one, or all where that is null; what is needed to end those in Clerk comes back.
 UPDATE sessions
 SET revoked_at = now()
-WHERE user_id = :user_id AND id <> :session_id AND revoked_at IS NULL AND expires_at > now()
+WHERE
+    user_id = :user_id AND id IS DISTINCT FROM :session_id::uuid AND revoked_at IS NULL AND expires_at > now()
 RETURNING
     clerk_session_id, clerk_client_token_cipher AS token_cipher, clerk_client_token_nonce AS token_nonce;
 

@@ -61,6 +61,7 @@ class User:
     locked: bool
     created_at: int
     last_sign_in_at: int | None = None
+    password_last_updated_at: int | None = None
     phone_numbers: tuple[UserPhoneNumber, ...] = ()
     passkeys: tuple[Mapping[str, JsonValue], ...] = ()
     external_accounts: tuple[Mapping[str, JsonValue], ...] = ()

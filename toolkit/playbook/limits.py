@@ -40,6 +40,10 @@ LimitName = Literal[
     "clerk_failure_by_user",
     "clerk_unanswered_by_user",
     "reauthentication_by_session",
+    "reset_by_address",
+    "reset_by_account",
+    "reset_send_by_reset",
+    "reset_code_by_address",
     "enrolment_by_user",
     "phone_code_by_user",
     "phone_pause_by_number",
@@ -106,6 +110,22 @@ LIMITS: Mapping[LimitName, Rule] = {
         10,
         600,
         "Passwords of somebody who is logged in: whoever took a session must not get to try them.",
+    ),
+    "reset_by_address": _rule("address", 20, 3600, "Resets of passwords that are begun."),
+    "reset_by_account": _rule(
+        "address that was typed; on a device that the user is known on, user and device",
+        5,
+        3600,
+        "Resets of one account's password, whether there is one or not: each sends a mail. No stranger uses up what counts on a "
+        "known device.",
+    ),
+    "reset_send_by_reset": _rule("reset", 5, 3600, "Codes of resets that are sent again."),
+    "reset_code_by_address": _rule(
+        "address",
+        3,
+        12,
+        "Codes of resets that are tried. Clerk allows three in ten seconds: with more, it would refuse its own users and nobody "
+        "else, which tells who is in Clerk (invariant 9).",
     ),
     "enrolment_by_user": _rule("user", 20, 3600, "Codes that are to make a method a second factor."),
     "phone_code_by_user": _rule(

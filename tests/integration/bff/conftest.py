@@ -166,6 +166,9 @@ class World:
             "signup_pause_by_signup": most(1, 0.02),
             "phone_pause_by_number": most(1, 0.02),
             "code_pause_by_challenge": most(1, 0.02),
+            "reset_by_address": most(1000),
+            "reset_by_account": most(1000),
+            "reset_code_by_address": most(1000),
         }
     )
 
@@ -312,6 +315,19 @@ class World:
         if totp:
             async with self.clerk() as clerk:
                 await clerk.update_user(clerk_id, totp_secret=SECRET)
+
+    async def phone_to_reset_with(self, number: str, email: str = "clerk@example.com") -> None:
+        """A user whom Clerk checks, with a number that is no second factor: the code of a reset may go there."""
+        await asyncio.to_thread(self.emulator.settings, phone_number=True, phone_number_identifies=True)
+        await self.migrated(email)
+        async with FrontendClient(ClerkConfig.from_environment(self.variables)) as frontend:
+            device = frontend.device(None, address=None)
+            session = (await device.create_sign_in(email, PASSWORD)).session
+            assert session is not None
+            phone = await device.create_phone_number(session.id, number)
+            await device.prepare_phone_number(session.id, phone.id)
+            code = (await self.mail(number, "phone_code"))[-1]["code"]
+            await device.verify_phone_number(session.id, phone.id, code)
 
     async def compromise(self, clerk_id: str) -> None:
         """Let Clerk want a new password of a user."""

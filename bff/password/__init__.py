@@ -1,0 +1,1 @@
+"""Passwords: their rules, changing one's own, and setting a new one after a reset."""

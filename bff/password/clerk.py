@@ -1,0 +1,88 @@
+"""Passwords of users who are in Clerk: its Frontend API, spoken in the session that stands behind AX's."""
+
+from bff.clerk_errors import new_password_refused, refusal, unavailable
+from bff.clerk_settings import ClerkSettings
+from bff.password.systems import Character, Rules
+from bff.proof.lockout import Lockout
+from bff.proof.service import Claim
+from bff.proof.systems import SystemName
+from bff.refusals import (
+    CredentialsInvalid,
+    FieldError,
+    FieldsInvalid,
+    ReauthenticationRequired,
+)
+from bff.sessions.clerk import ClerkDevices
+from bff.sessions.service import Session
+from bff.visitor import Visitor
+from toolkit.clerk import ClerkError, ClientInvalid, ReverificationRequired
+
+MOST_LENGTH = 72
+"""What Clerk takes at most where the instance says nothing of its own."""
+
+
+class ClerkPasswords:
+    """Without a client (Clerk is not configured) everybody is refused."""
+
+    name: SystemName = "clerk"
+
+    def __init__(self, settings: ClerkSettings, devices: ClerkDevices, lockout: Lockout) -> None:
+        self._settings = settings
+        self._devices = devices
+        self._lockout = lockout
+
+    async def rules(self) -> Rules:
+        """The instance's own."""
+        try:
+            settings = (await self._settings.get()).user_settings.password_settings
+        except ClerkError as error:
+            raise unavailable(error) from None
+        required: dict[Character, bool] = {
+            "lowercase": settings.require_lowercase,
+            "uppercase": settings.require_uppercase,
+            "number": settings.require_numbers,
+            "special": settings.require_special_char,
+        }
+        return Rules(
+            settings.min_length,
+            settings.max_length or MOST_LENGTH,
+            tuple(kind for kind, wanted in required.items() if wanted),
+            settings.min_zxcvbn_strength or None,
+        )
+
+    async def change(
+        self,
+        session: Session,
+        claim: Claim,
+        current: str,
+        new: str,
+        visitor: Visitor,
+        *,
+        sign_out_others: bool,
+    ) -> None:
+        """Have Clerk change the password. Raises as `PasswordSystem.change` does."""
+        account = claim.account
+        if account is None:
+            raise ReauthenticationRequired
+        try:
+            async with self._lockout.guarding(account, claim.trust):
+                await self._change(session, current, new, visitor, sign_out_others=sign_out_others)
+        except CredentialsInvalid:
+            raise FieldsInvalid(
+                FieldError("current_password", "incorrect", "This is not your password.")
+            ) from None
+        await self._lockout.forget(account)
+
+    async def _change(
+        self, session: Session, current: str, new: str, visitor: Visitor, *, sign_out_others: bool
+    ) -> None:
+        async with self._devices.behind(session, visitor) as (device, clerk_id):
+            try:
+                with new_password_refused("new_password"):
+                    await device.change_password(
+                        clerk_id, current, new, sign_out_of_other_sessions=sign_out_others
+                    )
+            except (ReverificationRequired, ClientInvalid):  # too long ago; or the session in Clerk is over
+                raise ReauthenticationRequired from None
+            except ClerkError as error:
+                raise refusal(error) from None

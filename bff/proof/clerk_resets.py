@@ -1,0 +1,171 @@
+"""Resets of passwords that Clerk keeps: a sign-in whose first factor is a code, and that ends in a new password."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bff.accounts import Account
+from bff.clerk_errors import RETRY_AFTER, new_password_refused, refused, unavailable
+from bff.emails import masked
+from bff.proof.clerk import ClerkSystem
+from bff.proof.lockout import Lockout
+from bff.proof.systems import (
+    CodeSent,
+    Gone,
+    NewPasswordNeeded,
+    Proved,
+    ResetMethod,
+    State,
+    StepNeeded,
+    SystemName,
+    Trust,
+)
+from bff.refusals import AuthenticationUnavailable, CredentialsInvalid, MethodUnavailable
+from bff.visitor import Visitor
+from toolkit.clerk import (
+    BackendClient,
+    ClerkError,
+    ClientInvalid,
+    Device,
+    Factor,
+    FrontendClient,
+    ResourceNotFound,
+    SignIn,
+    SignInOver,
+    User,
+)
+from toolkit.clerk.addresses import same_mailbox
+
+_STRATEGIES = {"email": "reset_password_email_code", "sms": "reset_password_phone_code"}
+_SIGN_IN, _STRATEGY = "sign_in", "strategy"
+"""The facts that a state holds: Clerk's id of the sign-in, and Clerk's word for the method."""
+_GONE = (ClientInvalid, ResourceNotFound, SignInOver)
+"""Clerk does not know the sign-in any more, or it is over."""
+
+_log = structlog.get_logger("bff")
+
+
+class ClerkResets:
+    """Without clients (Clerk is not configured) everybody is refused."""
+
+    name: SystemName = "clerk"
+
+    def __init__(
+        self,
+        frontend: FrontendClient | None,
+        backend: BackendClient | None,
+        system: ClerkSystem,
+        lockout: Lockout,
+    ) -> None:
+        self._frontend = frontend
+        self._backend = backend
+        self._system = system
+        self._lockout = lockout
+
+    async def send_code(self, account: Account, method: ResetMethod, visitor: Visitor) -> CodeSent:
+        """Begin a sign-in that sends a code. Raises as `ResetSystem.send_code` does."""
+        user = await self._user(account)
+        strategy = _STRATEGIES[method]
+        device = self._device(None, visitor)
+        with refused(*_GONE):
+            if method == "email":
+                sign_in = await device.create_password_reset(account.email)
+                factor = _factor(sign_in, strategy)
+            else:
+                sign_in = await device.begin_sign_in(account.email)
+                factor = _factor(sign_in, strategy)
+                if factor is None or factor.phone_number_id not in {phone.id for phone in user.phone_numbers}:
+                    raise MethodUnavailable
+                await device.prepare_first_factor(sign_in.id, factor)
+        to = factor.safe_identifier if factor is not None else None
+        state = State({_SIGN_IN: sign_in.id, _STRATEGY: strategy}, device.client_token)
+        return CodeSent(state, to or masked(account.email))
+
+    async def check_code(
+        self, account: Account, state: State, code: str, trust: Trust, visitor: Visitor
+    ) -> State:
+        """Have Clerk check the code. Raises as `ResetSystem.check_code` does."""
+        device = self._device(state.client_token, visitor)
+        sign_in_id, strategy = state.facts[_SIGN_IN], state.facts[_STRATEGY]
+
+        async def attempt() -> SignIn:
+            return await device.attempt_first_factor(sign_in_id, strategy, code=code)
+
+        async with self._lockout.guarding(account, trust):
+            sign_in = await _answered(attempt, device, sign_in_id, before="needs_first_factor")
+        await self._lockout.take_back(account)
+        if sign_in.status != "needs_new_password":
+            _log.warning("clerk wants something else than a new password", status=sign_in.status)
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
+        return State(state.facts, device.client_token)
+
+    async def set_password(
+        self, account: Account, state: State, password: str, visitor: Visitor
+    ) -> Proved | StepNeeded:
+        """Have Clerk set the password. Raises as `ResetSystem.set_password` does."""
+        device = self._device(state.client_token, visitor)
+        sign_in_id = state.facts[_SIGN_IN]
+
+        async def attempt() -> SignIn:
+            with new_password_refused("new_password"):
+                return await device.reset_password(sign_in_id, password)
+
+        sign_in = await _answered(attempt, device, sign_in_id, before="needs_new_password")
+        result = self._system.result(account, device, sign_in, visitor)
+        if isinstance(result, NewPasswordNeeded):
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
+        await self._lockout.forget(account)
+        return result
+
+    async def version(self, account: Account) -> str:
+        """When Clerk says that the password was set."""
+        return str((await self._user(account)).password_last_updated_at)
+
+    async def _user(self, account: Account) -> User:
+        """The row's user in Clerk, seen to have the account's address: so that a sign-in by it is theirs (invariant 10).
+
+        Clerk tells no earlier than at its end who signs in. Raises CredentialsInvalid.
+        """
+        if self._backend is None:
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER, asked=False)
+        try:
+            user = await self._backend.get_user(account.clerk_id or "")
+        except ResourceNotFound:
+            raise CredentialsInvalid("not_in_clerk") from None
+        except ClerkError as error:
+            raise unavailable(error) from None
+        if not any(
+            same_mailbox(email.email_address, account.email) and (email.verified or email.reserved)
+            for email in user.email_addresses
+        ):
+            _log.error("another address in clerk", user_id=str(account.id), clerk_id=account.clerk_id)
+            raise CredentialsInvalid("different_user")
+        return user
+
+    def _device(self, client_token: str | None, visitor: Visitor) -> Device:
+        if self._frontend is None:
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER, asked=False)
+        return self._frontend.device(client_token, address=visitor.address_text)
+
+
+async def _answered(
+    attempt: Callable[[], Awaitable[SignIn]], device: Device, sign_in_id: str, *, before: str
+) -> SignIn:
+    """Clerk's answer to an attempt; if it is lost, the sign-in tells whether Clerk went on from `before`. Raises Gone."""
+    try:
+        with refused(*_GONE):
+            return await attempt()
+    except AuthenticationUnavailable as lost:
+        if not lost.asked:
+            raise
+        with refused():
+            sign_in = await device.get_sign_in(sign_in_id)
+        if sign_in.status == before:
+            raise
+        return sign_in
+    except _GONE as error:
+        raise Gone from error
+
+
+def _factor(sign_in: SignIn, strategy: str) -> Factor | None:
+    return next((factor for factor in sign_in.supported_first_factors if factor.strategy == strategy), None)
