@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bff import tidying
 from bff.gui.pages import Pages
-from bff.http import cookies, openapi
+from bff.http import openapi
 from bff.http.api import Endpoint
 from bff.http.health import HealthRoutes
 from bff.http.observability import observer
@@ -43,20 +43,22 @@ def build(environment: Environment) -> web.Application:
     app.middlewares.extend(
         (
             observer(parts.metrics),
-            origin_check(parts.settings.origins, (cookies.SESSION, cookies.DEVICE), https=parts.edge.secure),
+            origin_check(
+                parts.settings.origins, (parts.edge.session.name, parts.edge.device.name), https=parts.https
+            ),
         )
     )
     for mount in FEATURES:
         mount(parts)
     parts.serve(HealthRoutes(parts.database, parts.metrics, parts.frontend is not None).endpoints())
-    _route(app, parts.endpoints)
+    _route(app, parts.endpoints, parts.edge.session.name)
     Pages().mount(app)
     return app
 
 
-def _route(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
+def _route(app: web.Application, endpoints: Sequence[Endpoint], cookie: str) -> None:
     """Route requests to the endpoints, and describe them at /openapi.json."""
-    description = openapi.describe(endpoints)
+    description = openapi.describe(endpoints, cookie)
 
     async def describe(request: web.Request) -> web.StreamResponse:
         return web.json_response(description)

@@ -10,6 +10,7 @@ from aiohttp import web
 from bff.clerk_settings import ClerkSettings
 from bff.database import Database
 from bff.http.api import Endpoint
+from bff.http.cookies import Cookie
 from bff.http.edge import Edge
 from bff.http.observability import Metrics
 from bff.limits import Limits
@@ -36,7 +37,13 @@ class Parts:
         self.settings = environment.playbook.bff
         self.app = app
         self.endpoints: list[Endpoint] = []
-        self.edge = Edge(self.settings.trusted_proxies, secure=not environment.playbook.embedded_sandbox)
+        self.https = not environment.playbook.embedded_sandbox
+        """People reach the BFF by HTTPS."""
+        self.edge = Edge(
+            self.settings.trusted_proxies,
+            session=Cookie.named("ax_session", secure=self.https),
+            device=Cookie.named("ax_device", secure=self.https),
+        )
         self.metrics = Metrics()
         self.cipher = Cipher(environment.client_token_key)
         self.database = Database(

@@ -4,6 +4,7 @@ Refusal
 ├── RequestInvalid
 │   ├── MediaTypeUnsupported
 │   ├── RequestTooLarge
+│   ├── CookiesAmbiguous
 │   └── MethodNotAllowed
 ├── FieldsInvalid
 ├── OriginMismatch
@@ -72,6 +73,12 @@ class RequestTooLarge(RequestInvalid):
     """The request is too large."""
 
     code = "request_too_large"
+
+
+class CookiesAmbiguous(RequestInvalid):
+    """Your browser holds two cookies of one name for this site, and one of them may be somebody else's. Clear this site's cookies, then try again."""
+
+    code = "cookies_ambiguous"
 
 
 class MethodNotAllowed(RequestInvalid):

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from bff.devices import LIFETIME
-from bff.http import cookies
 from bff.http.addresses import Network, client_address
+from bff.http.cookies import Cookie
 from bff.visitor import Visitor
 
 MOST_USER_AGENT = 512
@@ -16,10 +16,11 @@ MOST_USER_AGENT = 512
 
 @dataclass(frozen=True)
 class Edge:
-    """`secure`: people reach the BFF by HTTPS, and cookies are sent by nothing else."""
+    """What the BFF believes of a request, and the cookies that it knows browsers by."""
 
     trusted_proxies: tuple[Network, ...]
-    secure: bool
+    session: Cookie
+    device: Cookie
 
     def visitor(self, request: web.Request, device: str | None = None) -> Visitor:
         """Who sends the request; `device` is the id in its body, of clients without cookies."""
@@ -27,18 +28,18 @@ class Edge:
         return Visitor(
             client_address(request, self.trusted_proxies),
             user_agent[:MOST_USER_AGENT].encode(errors="replace").decode() if user_agent else None,
-            device or request.cookies.get(cookies.DEVICE),
+            device or self.device.read(request),
         )
 
     def give_session(self, response: web.Response, token: str, until: datetime) -> None:
         """Have the browser keep a session for as long as it may live."""
-        cookies.put(response, cookies.SESSION, token, until, secure=self.secure)
+        self.session.put(response, token, until)
 
     def take_session(self, response: web.Response) -> None:
         """Have the browser forget its session."""
-        cookies.remove(response, cookies.SESSION, secure=self.secure)
+        self.session.remove(response)
 
     def give_device(self, response: web.Response, device: str | None) -> None:
         """Have the browser be known again; without a device's id nothing changes."""
         if device is not None:
-            cookies.put(response, cookies.DEVICE, device, datetime.now(UTC) + LIFETIME, secure=self.secure)
+            self.device.put(response, device, datetime.now(UTC) + LIFETIME)

@@ -16,8 +16,8 @@ from bff.refusals import Refusal
 _REF = "#/components/schemas/{model}"
 
 
-def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    """The OpenAPI 3.1 description of these endpoints."""
+def describe(endpoints: Sequence[Endpoint], cookie: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 description of these endpoints; a session may come in the cookie of this name."""
     schemas: dict[str, Any] = {"Problem": _problem_schema()}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
@@ -29,7 +29,7 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "cookie": {"type": "apiKey", "in": "cookie", "name": "ax_session"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": cookie},
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
@@ -82,6 +82,8 @@ def _refusals(endpoint: Endpoint) -> list[type[Refusal]]:
         found.append(refusals.SessionRequired)
     if endpoint.changes_something:
         found.append(refusals.OriginMismatch)
+    if endpoint.signed_in or endpoint.changes_something:
+        found.append(refusals.CookiesAmbiguous)
     if endpoint.body is not None:
         found.extend((refusals.MediaTypeUnsupported, refusals.RequestTooLarge))
     return found

@@ -17,6 +17,7 @@ DEFAULT_RETRY_AFTER = 2.0
 
 STATUSES: Mapping[type[Refusal], int] = {
     refusals.RequestInvalid: 400,
+    refusals.CookiesAmbiguous: 400,
     refusals.CredentialsInvalid: 401,
     refusals.CodeInvalid: 401,
     refusals.ChallengeExpired: 401,

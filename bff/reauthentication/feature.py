@@ -21,6 +21,6 @@ def mount(parts: Parts) -> None:
         resets(parts),
         parts.limits,
     )
-    identity = Identity(parts.database, sessions)
+    identity = Identity(parts.database, sessions, parts.edge.session)
     parts.serve(ReauthenticationRoutes(service, identity, parts.edge).endpoints())
     parts.at_end(clerk_sessions.close)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bff.database import Database
-from bff.http import cookies
+from bff.http.cookies import Cookie
 from bff.refusals import SessionRequired
 from bff.sessions import api_keys
 from bff.sessions.service import Session, Sessions, User
@@ -17,10 +17,11 @@ class Identity:
 
     database: Database
     sessions: Sessions
+    cookie: Cookie
 
     async def session(self, request: web.Request) -> Session:
         """The request's session. Raises SessionRequired."""
-        token = bearer(request) or request.cookies.get(cookies.SESSION)
+        token = bearer(request) or self.cookie.read(request)
         if not token:
             raise SessionRequired
         async with self.database.connection() as connection:

@@ -22,7 +22,7 @@ async def raw(port: int, request: bytes) -> bytes:
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET /me HTTP/1.1\r\nHost: x\r\nCookie: ax_session=%s; other=%s\r\n\r\n"
+        b"GET /me HTTP/1.1\r\nHost: x\r\nCookie: __Host-ax_session=%s; other=%s\r\n\r\n"
         % (SECRET.encode(), b"x" * 9000),
         b"GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\x01\r\n\r\n" % SECRET.encode(),
         b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -42,7 +42,10 @@ async def test_a_request_that_is_none_is_not_quoted_in_the_log(world: World, req
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (b"GET /me HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: ax_session=\xff\r\n\r\n", b"401"),
+        (
+            b"GET /me HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: __Host-ax_session=\xff\r\n\r\n",
+            b"401",
+        ),
         (b"GET /me HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer \xff\r\n\r\n", b"401"),
         (b"POST /auth/logout HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: http://[\r\n\r\n", b"403"),
         (b"GET /static/%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % (b"a" * 5000), b"404"),
@@ -62,6 +65,31 @@ async def test_odd_requests_are_refused_and_nothing_breaks(
     bff = await world.bff()
     assert (await raw(bff.port, request_)).split()[1] == status
     assert "Traceback" not in await asyncio.to_thread(bff.log.read_text)
+
+
+@pytest.mark.parametrize(
+    "between", ["; ", ";", "\r\nCookie: "], ids=["one header", "no blank", "two headers"]
+)
+async def test_two_cookies_of_one_name_are_refused_and_not_guessed(world: World, between: str) -> None:
+    """Somebody planted one of them: whoever took it for a session would act in the wrong account."""
+    email, bff = await world.add(), await world.bff()
+    cookie = (await bff.login(email)).headers["Set-Cookie"].split(";")[0]
+    cookies = between.join((cookie, "__Host-ax_session=planted", "other=1"))
+    request = f"GET /auth/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n"
+    answer = await raw(bff.port, request.encode())
+    assert answer.split()[1] == b"400"
+    assert b'"cookies_ambiguous"' in answer
+    assert b"Clear this site's cookies" in answer
+    devices = "__Host-ax_device=mine; __Host-ax_device=planted"
+    assert (await bff.login(email, Cookie=devices, Origin=bff.url)).code == "cookies_ambiguous"
+    assert (await bff.call("GET", "/auth/session", Cookie=f"{cookie}; other=1; other=2")).status == 200
+
+
+async def test_a_cookie_that_a_sister_domain_can_plant_is_not_believed(world: World) -> None:
+    email, bff = await world.add(), await world.bff()
+    token = (await bff.login(email)).headers["Set-Cookie"].split(";")[0].partition("=")[2]
+    assert (await bff.call("GET", "/auth/session", Cookie=f"__Host-ax_session={token}")).status == 200
+    assert (await bff.call("GET", "/auth/session", Cookie=f"ax_session={token}")).code == "session_required"
 
 
 async def test_who_is_over_the_limit_by_address_does_not_use_up_somebody_elses_account(world: World) -> None:

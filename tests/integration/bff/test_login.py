@@ -18,7 +18,7 @@ async def test_the_right_password_makes_a_session(world: World) -> None:
     assert (reply.status, reply.content["status"]) == (200, "complete")
     assert reply.content["user"]["authentication"] == world.system
     cookie = reply.headers["Set-Cookie"]
-    assert cookie.startswith("ax_session=")
+    assert cookie.startswith("__Host-ax_session=")
     assert {"HttpOnly", "Secure", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
     assert reply.content["token"] is None
     shown = await bff.call("GET", "/auth/session", Cookie=cookie.split(";")[0])
