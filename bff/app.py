@@ -44,7 +44,9 @@ def build(environment: Environment) -> web.Application:
         (
             observer(parts.metrics),
             origin_check(
-                parts.settings.origins, (parts.edge.session.name, parts.edge.device.name), https=parts.https
+                parts.settings.origins,
+                (parts.edge.session.name, parts.edge.device.name),
+                https=environment.https,
             ),
         )
     )

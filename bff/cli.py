@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from contextlib import suppress
 
 import click
 import structlog
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from bff.app import build
 from bff.http.observability import configure_logging
+from bff.http.server import run
 from bff.parts import clerk_config
 from toolkit.cli.environment import environment_option
 from toolkit.database import SandboxRefused
@@ -63,14 +65,16 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
     settings = environment.playbook.bff
     gc.freeze()  # what lives as long as the process need not be looked at again,
     gc.set_threshold(GARBAGE)  # and requests leave few cycles
-    uvloop.install()
-    web.run_app(
-        app,
-        host=host or settings.host,
-        port=settings.port if port is None else port,
-        access_log=None,
-        print=lambda text: log.info("listening", text=text.splitlines()[0]) if text else None,
-    )
+    with suppress(web.GracefulExit):
+        uvloop.run(
+            run(
+                app,
+                host or settings.host,
+                settings.port if port is None else port,
+                settings,
+                https=environment.https,
+            )
+        )
 
 
 async def _refuse_sandbox(environment: Environment) -> None:

@@ -37,12 +37,10 @@ class Parts:
         self.settings = environment.playbook.bff
         self.app = app
         self.endpoints: list[Endpoint] = []
-        self.https = not environment.playbook.embedded_sandbox
-        """People reach the BFF by HTTPS."""
         self.edge = Edge(
             self.settings.trusted_proxies,
-            session=Cookie.named("ax_session", secure=self.https),
-            device=Cookie.named("ax_device", secure=self.https),
+            session=Cookie.named("ax_session", secure=environment.https),
+            device=Cookie.named("ax_device", secure=environment.https),
         )
         self.metrics = Metrics()
         self.cipher = Cipher(environment.client_token_key)

@@ -6,6 +6,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 Address = IPv4Address | IPv6Address
 
 
+def network_of(address: Address) -> str:
+    """What is counted as one address: an IPv6 user has a whole /64."""
+    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Where a request comes from."""
@@ -18,12 +23,8 @@ class Visitor:
 
     @property
     def network(self) -> str | None:
-        """What limits by address go by: an IPv6 user has a whole /64."""
-        if self.address is None:
-            return None
-        if self.address.version == 4:
-            return str(self.address)
-        return str(ip_network((self.address, 64), strict=False))
+        """What limits by address go by."""
+        return None if self.address is None else network_of(self.address)
 
     @property
     def address_text(self) -> str | None:

@@ -7,6 +7,7 @@ ended and what is left of it are the same: it has its own id, memory, variables,
 import io
 import multiprocessing
 import os
+import resource
 import runpy
 import signal
 import sys
@@ -35,6 +36,7 @@ class Running:
     """A process, started with these variables, or with our own. What it writes goes to `log`, or to `out` and `err`.
 
     `constants` of its modules, by their full names, are others in it: seconds that a test need not sit through.
+    It may have `files` open at most, once it raises its limit from half of them.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Running:
         variables: Mapping[str, str] | None = None,
         log: Path | None = None,
         constants: Mapping[str, object] | None = None,
+        files: int | None = None,
     ) -> None:
         self._folder = TemporaryDirectory(prefix="process-")
         self._out = log or Path(self._folder.name, "out")
@@ -51,7 +54,7 @@ class Running:
         given = dict(os.environ if variables is None else variables)
         self._process = CONTEXT.Process(
             target=_run,
-            args=(module, arguments, given, dict(constants or {}), str(self._out), str(self._err)),
+            args=(module, arguments, given, dict(constants or {}), files, str(self._out), str(self._err)),
         )
         self._process.start()
 
@@ -122,6 +125,7 @@ def _run(
     arguments: tuple[str, ...],
     variables: dict[str, str],
     constants: dict[str, object],
+    files: int | None,
     out: str,
     err: str,
 ) -> None:
@@ -129,6 +133,8 @@ def _run(
     os.environ.clear()
     os.environ.update(variables)
     os.chdir(ROOT)
+    if files is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files // 2, files))
     for number, path in ((1, out), (2, err)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(file, number)

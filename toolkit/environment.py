@@ -79,6 +79,11 @@ class Environment:
         return config
 
     @property
+    def https(self) -> bool:
+        """Whether people reach the BFF by HTTPS: they do, but for the embedded sandbox."""
+        return not self.playbook.embedded_sandbox
+
+    @property
     def totp_keys(self) -> tuple[bytes, ...]:
         """Keys of the encrypted TOTP secrets (AES-256, 32 bytes each); none when AX_TOTP_KEY is not set.
 

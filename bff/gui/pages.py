@@ -31,6 +31,7 @@ POLICY = "; ".join(
         "font-src 'self'",
         "connect-src 'self'",
         "form-action 'self'",
+        "object-src 'none'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
@@ -61,7 +62,7 @@ class Pages:
             app.router.add_get(path, self._page(template))
         app.router.add_static(STATIC, FOLDER / "static")
         app.middlewares.append(self._not_found())
-        app.on_response_prepare.append(_protect)
+        app.on_response_prepare.append(_ask_each_time)
 
     def _page(self, template: str) -> Handler:
         async def show(request: web.Request) -> web.StreamResponse:
@@ -94,8 +95,7 @@ class Pages:
         return show
 
 
-async def _protect(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
+async def _ask_each_time(request: web.Request, response: web.StreamResponse) -> None:
+    """Let browsers keep the pages' files, which are sent again when they changed."""
     if request.path.startswith(STATIC):
-        response.headers["Cache-Control"] = "no-cache"  # asked about each time, and sent when it changed
+        response.headers["Cache-Control"] = "no-cache"

@@ -71,12 +71,9 @@ async def read(request: web.Request, model: type[M]) -> M:
 
 
 def answer(content: BaseModel, status: int = 200) -> web.Response:
-    """A JSON answer, which nobody may keep."""
+    """A JSON answer."""
     return web.Response(
-        body=content.model_dump_json().encode(),
-        status=status,
-        content_type="application/json",
-        headers={"Cache-Control": "no-store"},
+        body=content.model_dump_json().encode(), status=status, content_type="application/json"
     )
 
 

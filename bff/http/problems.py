@@ -63,7 +63,7 @@ def problem(refusal: Refusal, request_id: str, *, allow: str | None = None) -> w
         content["errors"] = refusal.errors
     if isinstance(refusal, refusals.ReauthenticationRequired):
         content["methods"] = refusal.methods
-    headers = {"Cache-Control": "no-store"}
+    headers = {}
     if allow is not None:
         headers["Allow"] = allow
     retry_after = refusal.retry_after

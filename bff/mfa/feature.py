@@ -39,5 +39,9 @@ def mount(parts: Parts) -> None:
     )
     parts.run(partial(changes.keep_settling, KINDS, service.happened))
     pause = round(parts.limits["phone_pause_by_number"].seconds)
-    parts.serve(MfaRoutes(service, Identity(parts.database, sessions, parts.edge.session), parts.edge, pause).endpoints())
+    parts.serve(
+        MfaRoutes(
+            service, Identity(parts.database, sessions, parts.edge.session), parts.edge, pause
+        ).endpoints()
+    )
     parts.at_end(clerk_sessions.close)

@@ -47,6 +47,18 @@ class MailSettings(Settings):
     sender: str = "no-reply@localhost"
 
 
+class ConnectionSettings(Settings):
+    """Connections of clients."""
+
+    by_address: int = Field(default=100, ge=1)
+    """Connections at most from one IP address, of IPv6 from its /64 network. One more takes the place of an idle one.
+    Trusted proxies may have as many as the process has files for."""
+    idle_seconds: float = Field(default=15, gt=0)
+    """Seconds after which a connection without a request ends; a request's header must come within them, too."""
+    proxy_idle_seconds: float = Field(default=75, gt=0)
+    """The same for trusted proxies. It should be longer than they keep an idle connection themselves."""
+
+
 class BffSettings(Settings):
     """The runtime."""
 
@@ -56,6 +68,7 @@ class BffSettings(Settings):
     """Origins that may use cookies, beside the BFF's own, for example https://app.example.com."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks whose X-Forwarded-For is believed."""
+    connections: ConnectionSettings = ConnectionSettings()
     database_connections: int = Field(default=20, ge=2)
     """Connections at most; the sweep holds one and uses another."""
     session: SessionSettings = SessionSettings()

@@ -38,6 +38,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+async def raw(port: int, request: bytes) -> bytes:
+    """The answer to these bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    answer = await asyncio.wait_for(reader.read(65536), 60)
+    writer.close()
+    return answer
+
+
 def most(attempts: int, seconds: float = 60) -> dict[str, float]:
     """A limit as a playbook says it."""
     return {"attempts": attempts, "seconds": seconds}
@@ -171,6 +180,10 @@ class World:
             "reset_code_by_address": most(1000),
         }
     )
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Of a playbook's `bff`, in place of what is said here."""
+    files: int | None = None
+    """As many may a BFF have open at most."""
 
     system = "clerk"
     """Who checks the users that `add` makes."""
@@ -201,6 +214,7 @@ class World:
             variables={**clean, **given},
             log=log,
             constants=constants,
+            files=self.files,
         )
         started = Bff(port, process, log)
         self.running.append(started)
@@ -229,6 +243,7 @@ class World:
                         "signup": self.signup,
                         "limits": self.limits,
                         "public_url": "https://app.example.com",
+                        **self.settings,
                     },
                 }
             )
