@@ -46,6 +46,6 @@ def mount(parts: Parts) -> None:
         systems,
     )
     parts.run(partial(changes.keep_settling, KINDS, service.happened))
-    identity = Identity(parts.database, sessions)
+    identity = Identity(parts.database, sessions, parts.edge.session)
     parts.serve(PasswordRoutes(service, resets(parts), identity, parts.edge).endpoints())
     parts.at_end(clerk_sessions.close)
