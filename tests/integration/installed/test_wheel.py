@@ -145,7 +145,9 @@ def test_version(installation: Installation, elsewhere: Path, command: tuple[str
 def test_users_go_over(
     installation: Installation, elsewhere: Path, variables: dict[str, str], emulator: Emulator
 ) -> None:
-    done = installation.run("postgres-to-clerk", "migrate", "--env", "ours", folder=elsewhere, **variables)
+    done = installation.run(
+        "postgres-to-clerk", "migrate", "--yes", "--env", "ours", folder=elsewhere, **variables
+    )
     assert done.returncode == 0, done.stderr
     with psycopg.connect(variables["DATABASE_URL"]) as connection:
         connection.execute("INSERT INTO users (email) VALUES ('ada@example.com'), ('grace@example.com')")
@@ -155,7 +157,7 @@ def test_users_go_over(
         ("--env", "ours", "--playbooks", "playbooks"),
     ):
         done = installation.run(
-            "python", "-m", "toolkit", "import", *arguments, folder=elsewhere, **variables
+            "python", "-m", "toolkit", "import", "--yes", *arguments, folder=elsewhere, **variables
         )
         assert done.returncode == 0, done.stderr
     assert emulator.stats()["users"] == 2
@@ -169,7 +171,9 @@ def test_a_playbook_s_own_files_go_before_those_that_are_shipped(
     shutil.copy(shipped, elsewhere / "sql" / "ours.sql")
     source = {**PLAYBOOK["source"], "view": "sql/ours.sql"}
     (elsewhere / "playbooks" / "ours.yaml").write_text(yaml.safe_dump({**PLAYBOOK, "source": source}))
-    done = installation.run("postgres-to-clerk", "migrate", "--env", "ours", folder=elsewhere, **variables)
+    done = installation.run(
+        "postgres-to-clerk", "migrate", "--yes", "--env", "ours", folder=elsewhere, **variables
+    )
     assert f"The source view is as {elsewhere / 'sql' / 'ours.sql'} says." in done.stdout, done.stderr
 
 
