@@ -190,6 +190,15 @@ def test_plain_yoyo_finds_the_migrations(
     assert set(listed) == files - {"__pycache__"}, done.stdout + done.stderr
 
 
+def test_the_bff_has_its_mails(installation: Installation, elsewhere: Path) -> None:
+    script = (
+        "import bff.mail.rendering as r; from datetime import datetime, UTC; now = datetime.now(UTC); "
+        "print(r.Templates(None).render(r.Content('totp_added', now, now, None, None)).subject)"
+    )
+    done = installation.run("python", "-c", script, folder=elsewhere)
+    assert (done.stdout, done.stderr) == ("An authenticator app was added\n", "")
+
+
 def test_the_bff_serves_its_pages(
     installation: Installation, elsewhere: Path, variables: dict[str, str]
 ) -> None:
