@@ -47,7 +47,7 @@ class Parts:
         self.database = Database(
             environment.database_url,
             self.settings.database_connections,
-            environment.expected,
+            sandbox=environment.playbook.embedded_sandbox,
         )
         self.limits = Limits(self.database, self.settings.limits)
         self.mailer = Mailer(

@@ -18,6 +18,7 @@ Refusal
 ├── TooManyAttempts
 └── Unavailable
     ├── AuthenticationUnavailable
+    │   ├── Crowded
     │   └── Unexplained
     ├── DatabaseUnavailable
     └── InternalError
@@ -198,6 +199,15 @@ class AuthenticationUnavailable(Unavailable):
         super().__init__(retry_after=retry_after)
         self.asked = asked
         """False when the system certainly did not look at what was tried, so that it may be tried again."""
+
+
+class Crowded(AuthenticationUnavailable):
+    """Authentication is not available at the moment. Try again shortly."""
+
+    outcome = "crowded"
+
+    def __init__(self) -> None:
+        super().__init__(asked=False)
 
 
 class Unexplained(AuthenticationUnavailable):

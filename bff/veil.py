@@ -22,7 +22,7 @@ from bff.refusals import CodeInvalid, CredentialsInvalid, Unavailable, Unexplain
 
 SLOW_SECONDS = 60.0
 """How long all are as late as the latest was: so often, and no oftener, lateness itself tells something."""
-MOST_STEPS = 4
+MOST_STEPS = 10
 """What takes more steps than this makes no others late."""
 
 Instead = type[CredentialsInvalid] | type[CodeInvalid]

@@ -19,10 +19,10 @@ from toolkit.database import queries
 def mount(parts: Parts) -> None:
     """Hand AX's own checks to those who use them."""
 
-    async def typical_digest() -> str | None:
-        return await _typical_digest(parts.database)
+    async def usual_digest() -> str | None:
+        return await _usual_digest(parts.database)
 
-    passwords = Passwords(typical_digest, parts.settings.login.legacy_slots)
+    passwords = Passwords(usual_digest, parts.settings.login.legacy_slots)
     rehashing = Rehashing(parts.database, passwords)
     parts.app[LEGACY_SYSTEM] = LegacySystem(parts.database, passwords, rehashing, parts.environment.totp_keys)
     parts.app[LEGACY_FACTORS] = LegacyFactors(parts.database, parts.environment.totp_keys)
@@ -42,7 +42,8 @@ def mount(parts: Parts) -> None:
     parts.at_end(close)
 
 
-async def _typical_digest(database: Database) -> str | None:
+async def _usual_digest(database: Database) -> str | None:
     async with database.connection() as connection:
-        digest: str | None = await queries.typical_digest(connection)
+        most_are_legacy = await queries.most_are_legacy(connection)
+        digest: str | None = await queries.typical_digest(connection) if most_are_legacy else None
     return digest

@@ -1,71 +1,85 @@
 """Checking and making Argon2 digests, a few at a time."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from bff.legacy import argon2_pool, digests
 from bff.legacy.argon2_pool import Argon2Pool
 from bff.legacy.digests import parameters_like
+from bff.legacy.turns import Turns
 from bff.refusals import AuthenticationUnavailable
 
 WAITING_PER_SLOT = 50
 """Verifications that may wait for each slot; more are refused, as they would not be answered in time."""
+USUAL_SECONDS = 300.0
+"""How long what a password usually costs is believed to be so."""
 
 
 class Passwords:
-    """Verifies legacy passwords, and makes digests of new ones.
+    """Verifies legacy passwords, and makes digests of new ones; turns are fair by `network`, where a request came from.
 
-    `typical_digest` finds a digest like most of the table's, so that somebody who is not there costs what somebody who is
-    there does. Every call raises AuthenticationUnavailable when too many wait, or the queue does not move.
+    `usual_digest` finds a digest that costs what most users' passwords cost here, so that somebody who is not there costs what
+    most of those do who are; None when most cost nothing. Every call raises Crowded when too many wait, and
+    AuthenticationUnavailable when the queue does not move.
     """
 
-    def __init__(self, typical_digest: Callable[[], Awaitable[str | None]], slots: int | None = None) -> None:
+    def __init__(
+        self,
+        usual_digest: Callable[[], Awaitable[str | None]],
+        slots: int | None = None,
+    ) -> None:
         slots = slots or len(argon2_pool.cores())
-        self._most = slots * (1 + WAITING_PER_SLOT)
-        self._pending = 0
         self._pool = Argon2Pool(slots)
-        self._typical_digest = typical_digest
+        self._turns = Turns(slots, slots * WAITING_PER_SLOT)
+        self._usual_digest = usual_digest
         self._decoy: str | None = None
+        self._decoy_until = 0.0
 
     @property
     def pending(self) -> int:
         """Verifications under way or waiting."""
-        return self._pending
+        return self._turns.pending
+
+    def crowded(self, network: str | None) -> bool:
+        """Whether somebody of this network would be refused now, since too many wait."""
+        return self._turns.crowded(network)
 
     def close(self) -> None:
         """Let the processes go."""
         self._pool.close()
 
-    async def matches(self, digest: str, password: str) -> bool:
+    async def matches(self, digest: str, password: str, network: str | None) -> bool:
         """Whether the password is the digest's."""
-        with self._waiting():
+        async with self._turn(network):
             return await self._pool.verify(digest, password)
 
-    async def pretend(self, password: str) -> None:
-        """Take what a verification takes, for somebody who has no digest."""
-        with self._waiting():
-            if self._decoy is None:
-                typical = await self._typical_digest()
-                if typical is None:  # nobody has a digest, so there is nobody to look like
-                    return
-                self._decoy = await self._pool.hash(parameters_like(typical), secrets.token_urlsafe(16))
-            await self._pool.verify(self._decoy, password)
+    async def pretend(self, password: str, network: str | None) -> None:
+        """Take what most users' passwords take, for somebody who has no digest."""
+        if time.monotonic() >= self._decoy_until:
+            self._decoy = await self._make_decoy(network)
+            self._decoy_until = time.monotonic() + USUAL_SECONDS
+        if self._decoy is not None:
+            async with self._turn(network):
+                await self._pool.verify(self._decoy, password)
 
-    async def digest(self, password: str, salt: bytes | None = None) -> str:
+    async def digest(self, password: str, network: str | None, salt: bytes | None = None) -> str:
         """A digest as the policy wants it; with a salt of its own, unless one is given."""
-        with self._waiting():
+        async with self._turn(network):
             return await self._pool.hash(digests.POLICY, password, salt)
 
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        """A place in the queue."""
-        if self._pending >= self._most:
-            raise AuthenticationUnavailable
-        self._pending += 1
-        try:
-            yield
-        except TimeoutError:
-            raise AuthenticationUnavailable from None
-        finally:
-            self._pending -= 1
+    async def _make_decoy(self, network: str | None) -> str | None:
+        usual = await self._usual_digest()
+        if usual is None:
+            return None
+        async with self._turn(network):
+            return await self._pool.hash(parameters_like(usual), secrets.token_urlsafe(16))
+
+    @asynccontextmanager
+    async def _turn(self, network: str | None) -> AsyncIterator[None]:
+        async with self._turns.turn(network):
+            try:
+                yield
+            except TimeoutError:
+                raise AuthenticationUnavailable from None

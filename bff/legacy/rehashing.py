@@ -52,6 +52,6 @@ class Rehashing:
 
     async def hash_anew(self, user_id: UUID, digest: str, password: str, salt: bytes) -> None:
         """Put a new digest in the weak one's place, if that is still there and AX's."""
-        new = await self._passwords.digest(password, salt)
+        new = await self._passwords.digest(password, None, salt)
         async with self._database.connection() as connection:
             await queries.replace_digest(connection, user_id=user_id, before=digest, after=new)

@@ -27,7 +27,7 @@ class LegacySignup:
         if len(person.password) < SHORTEST_PASSWORD:
             detail = f"At least {SHORTEST_PASSWORD} characters are needed."
             raise FieldsInvalid(FieldError("password", "too_short", detail))
-        digest = await self._passwords.digest(person.password)
+        digest = await self._passwords.digest(person.password, visitor.network)
         async with self._database.transaction() as connection:
             await invites.take(connection, invite)
             user_id = await queries.insert_legacy_user(

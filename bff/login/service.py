@@ -20,6 +20,7 @@ from bff.refusals import (
     ChallengeExpired,
     CodeInvalid,
     CredentialsInvalid,
+    Crowded,
     Refusal,
     Unexplained,
 )
@@ -67,19 +68,7 @@ class LoginService:
             claim = await self._proof.claim(email, visitor)
             async with self._counting(claim.system):
                 await self._spend(claim, visitor)
-            try:
-                outcome = await self._prove(email, claim, password, delivery, visitor)
-            except (CredentialsInvalid, Unexplained) as refused:
-                verifying = await self._resuming.resume_decoy(
-                    email,
-                    password,
-                    visitor,
-                    refused,
-                    asked_clerk=claim.system == "clerk" and refused.outcome != "guarded",
-                )
-                if verifying is None:
-                    raise
-                outcome = replace(verifying, delivery=delivery)
+            outcome = await self._prove_or_resume(email, claim, password, delivery, visitor)
         if isinstance(outcome, Verifying):
             await self._resuming.veil.until_due(started)
         return outcome
@@ -190,6 +179,24 @@ class LoginService:
                 device = await self._proof.know_device(step, visitor)
                 return replace(verifying, delivery=delivery, device=device)
         return await self._proof.open(step, LOGIN, delivery, visitor)
+
+    async def _prove_or_resume(
+        self, email: str, claim: Claim, password: str, delivery: Delivery, visitor: Visitor
+    ) -> Outcome:
+        """As `_prove`, and for a decoy what a signup's login leads to. While one system is crowded, all refuse as it does."""
+        crowded = self._proof.crowded(visitor)
+        try:
+            return await self._prove(email, claim, password, delivery, visitor)
+        except (CredentialsInvalid, Crowded, Unexplained) as refused:
+            asked_clerk = claim.system == "clerk" and refused.outcome != "guarded"
+            verifying = await self._resuming.resume_decoy(
+                email, password, visitor, refused, asked_clerk=asked_clerk
+            )
+            if verifying is not None:
+                return replace(verifying, delivery=delivery)
+            if crowded:
+                raise Crowded from None
+            raise
 
     @asynccontextmanager
     async def _counting(self, system: SystemName) -> AsyncIterator[None]:

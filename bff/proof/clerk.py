@@ -109,8 +109,12 @@ class ClerkSystem:
             return replace(result, state=replace(result.state, facts={**result.state.facts, _TRUST: trust}))
         return result
 
-    async def pretend(self, password: str) -> None:
+    async def pretend(self, password: str, visitor: Visitor) -> None:
         """Does nothing: the caller sees to it that every refusal takes the same time."""
+
+    def crowded(self, visitor: Visitor) -> bool:
+        """Never: nobody waits here for others."""
+        return False
 
     async def send_code(self, state: State, method: Method, visitor: Visitor) -> State:
         """Have Clerk send a code. Raises as `System.send_code` does."""

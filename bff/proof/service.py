@@ -124,6 +124,10 @@ class ProofService:
             account = await accounts.by_email(connection, email)
             return await self._claim(connection, account, email, visitor)
 
+    def crowded(self, visitor: Visitor) -> bool:
+        """Whether some system does not look at the visitor's passwords now, since too many wait."""
+        return any(system.crowded(visitor) for system in self._systems.values())
+
     async def claim_of(self, user_id: UUID, visitor: Visitor) -> Claim:
         """Look up somebody who has a session."""
         async with self._database.connection() as connection:
@@ -140,7 +144,7 @@ class ProofService:
         """
         account = claim.account
         if account is None or account.disabled:
-            await self._pretend(password)
+            await self._pretend(password, visitor)
             raise CredentialsInvalid("unknown" if account is None else "disabled")
         system = self._systems.get(claim.system)
         if system is None:  # legacy is gone, and this user was not moved
@@ -256,11 +260,11 @@ class ProofService:
         known = device is not None and device.proved
         return Claim(account, emails.typed(email), device, "device" if known else "none")
 
-    async def _pretend(self, password: str) -> None:
-        """Take as long as a check by legacy does, or by Clerk once legacy is gone."""
+    async def _pretend(self, password: str, visitor: Visitor) -> None:
+        """Cost what a check by legacy may, or by Clerk once legacy is gone."""
         for name in ("legacy", "clerk"):
             if name in self._systems:
-                await self._systems[name].pretend(password)
+                await self._systems[name].pretend(password, visitor)
                 return
 
     async def _send_at_once(self, step: StepNeeded, visitor: Visitor) -> tuple[State, str | None]:

@@ -112,8 +112,12 @@ class System(Protocol):
         """
         ...
 
-    async def pretend(self, password: str) -> None:
-        """Take as long as a check takes, for an address that nobody has (invariant 9)."""
+    async def pretend(self, password: str, visitor: Visitor) -> None:
+        """Cost what most users' passwords cost, for an address that nobody has (invariant 9)."""
+        ...
+
+    def crowded(self, visitor: Visitor) -> bool:
+        """Whether the visitor's password would not be looked at now, since too many wait: then it is refused with Crowded."""
         ...
 
     async def send_code(self, state: State, method: Method, visitor: Visitor) -> State:

@@ -15,6 +15,7 @@ from bff.limits import Limits
 from bff.refusals import (
     AuthenticationUnavailable,
     CredentialsInvalid,
+    Crowded,
     Refusal,
     SignupEnded,
     TooManyAttempts,
@@ -96,7 +97,7 @@ class Resuming:
         email: str,
         password: str,
         visitor: Visitor,
-        refused: CredentialsInvalid | Unexplained,
+        refused: CredentialsInvalid | Crowded | Unexplained,
         *,
         asked_clerk: bool,
     ) -> Verifying | None:

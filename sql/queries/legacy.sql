@@ -38,6 +38,10 @@ GROUP BY regexp_replace(hashed_password, '(\$[^$]*){2}$', '')
 ORDER BY count(*) DESC
 LIMIT 1;
 
+-- name: most_are_legacy()$
+-- Whether AX checks at least half of the users. To be asked now and then: it reads the table.
+SELECT count(*) FILTER (WHERE clerk_id IS NULL) >= count(clerk_id) FROM users;
+
 -- name: insert_legacy_user(email, normal, digest, first_name, last_name)$
 -- A user whose password AX keeps: the id; nothing when the address is taken.
 INSERT INTO users (email, hashed_password, first_name, last_name)

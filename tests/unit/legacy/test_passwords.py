@@ -11,8 +11,9 @@ from argon2 import PasswordHasher, extract_parameters
 
 from bff.legacy.argon2_pool import Argon2Pool
 from bff.legacy.passwords import WAITING_PER_SLOT, Passwords
-from bff.refusals import AuthenticationUnavailable
+from bff.refusals import AuthenticationUnavailable, Crowded
 
+HERE = "203.0.113.1"
 CHEAP = PasswordHasher(time_cost=2, memory_cost=128, parallelism=1)
 
 
@@ -29,10 +30,10 @@ async def passwords() -> AsyncIterator[Passwords]:
 
 async def test_a_digest_tells_its_password_from_others(passwords: Passwords) -> None:
     digest = CHEAP.hash("right")
-    assert await passwords.matches(digest, "right")
-    assert not await passwords.matches(digest, "wrong")
-    assert not await passwords.matches("no digest", "right")
-    assert not await passwords.matches("$argon2id$v=19$m=128,t=2,p=1$AAAA", "right")
+    assert await passwords.matches(digest, "right", HERE)
+    assert not await passwords.matches(digest, "wrong", HERE)
+    assert not await passwords.matches("no digest", "right", HERE)
+    assert not await passwords.matches("$argon2id$v=19$m=128,t=2,p=1$AAAA", "right", HERE)
 
 
 async def test_nobodys_password_costs_what_the_typical_digest_costs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,15 +51,15 @@ async def test_nobodys_password_costs_what_the_typical_digest_costs(monkeypatch:
     monkeypatch.setattr(Argon2Pool, "verify", watch)
     passwords = Passwords(typical, slots=1)
     try:
-        await passwords.pretend("anything")
-        await passwords.pretend("anything else")
+        await passwords.pretend("anything", HERE)
+        await passwords.pretend("anything else", HERE)
     finally:
         passwords.close()
     assert len(verified) == 2
     assert extract_parameters(verified[0]) == extract_parameters(CHEAP.hash(""))
 
 
-async def test_where_nobody_has_a_digest_nothing_is_computed(
+async def test_where_most_users_have_no_digest_nothing_is_computed(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def computed(*_: object) -> bool:
@@ -66,7 +67,7 @@ async def test_where_nobody_has_a_digest_nothing_is_computed(
 
     monkeypatch.setattr(Argon2Pool, "verify", computed)
     monkeypatch.setattr(Argon2Pool, "hash", computed)
-    await passwords.pretend("anything")
+    await passwords.pretend("anything", HERE)
 
 
 async def test_who_would_wait_too_long_is_refused(
@@ -80,11 +81,12 @@ async def test_who_would_wait_too_long_is_refused(
 
     monkeypatch.setattr(Argon2Pool, "verify", wait)
     most = 1 + WAITING_PER_SLOT
-    waiting = [asyncio.create_task(passwords.matches("digest", "")) for _ in range(most)]
+    waiting = [asyncio.create_task(passwords.matches("digest", "", HERE)) for _ in range(most)]
     await asyncio.sleep(0)
     assert passwords.pending == most
-    with pytest.raises(AuthenticationUnavailable):
-        await passwords.matches("digest", "")
+    assert passwords.crowded(HERE)
+    with pytest.raises(Crowded):
+        await passwords.matches("digest", "", HERE)
     waiting.pop().cancel()  # who goes away makes room
     held.set()
     assert await asyncio.gather(*waiting) == [True] * (most - 1)
@@ -116,5 +118,5 @@ async def test_who_waits_for_what_is_stuck_is_told(
 
     monkeypatch.setattr(Argon2Pool, "verify", stuck)
     with pytest.raises(AuthenticationUnavailable):
-        await passwords.matches(CHEAP.hash("right"), "right")
+        await passwords.matches(CHEAP.hash("right"), "right", HERE)
     assert passwords.pending == 0
