@@ -1,7 +1,8 @@
-"""Argon2 in processes of its own, as many as there are slots, at the lowest priority, and away from one core.
+"""Argon2 in processes of its own, as many as there are slots, at a lower priority, and away from one core.
 
-Low priority alone is not enough: where every core is busy, whatever wakes up waits some milliseconds now and then. So
-one core (if there are several) is left to everybody else, whose every request is short.
+Priority alone is not enough: where every core is busy, whatever wakes up waits some milliseconds now and then. So one core
+(if there are several) is left to everybody else, whose every request is short. And the lowest priority is too low: beside
+others that are always busy, a login got a five-hundredth of a core and took nine seconds. At this one it gets a quarter.
 Processes and not threads: a thread of low priority that holds the interpreter's lock while it is not let run would hold
 up the event loop. Nothing of the BFF is imported in them.
 """
@@ -26,7 +27,8 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 T = TypeVar("T")
 
-NICENESS = 19
+NICENESS = 5
+"""A third of the weight that others have."""
 STUCK_SECONDS = 30.0
 ORPHAN_SECONDS = 1.0
 """How soon a process notices that the BFF is gone."""
@@ -99,9 +101,8 @@ class Argon2Pool:
 def _begin(parent: int, cores: list[int]) -> None:
     """In a new process: leave the processor to others, Ctrl-C to the BFF, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError, AttributeError):  # where there is no such policy, niceness has to do
+    with suppress(OSError, AttributeError):
         os.nice(NICENESS)
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         os.sched_setaffinity(0, cores)
     with suppress(OSError, AttributeError):  # glibc only: keep the memory from one digest to the next
         libc = ctypes.CDLL(None)
