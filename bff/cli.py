@@ -15,7 +15,7 @@ from bff.http.observability import configure_logging
 from bff.http.server import run
 from bff.parts import clerk_config
 from toolkit.cli.environment import environment_option
-from toolkit.database import SandboxRefused
+from toolkit.database import OtherEnvironment, SandboxRefused
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
 
@@ -46,7 +46,7 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
     configure_logging(log_level)
     log = structlog.get_logger("bff")
     app = build(environment)
-    uvloop.run(_refuse_sandbox(environment))
+    uvloop.run(_refuse_others(environment))
     config = clerk_config(environment)
     if config is None:
         log.warning("clerk is not configured: users who are in Clerk cannot log in")
@@ -77,12 +77,12 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
         )
 
 
-async def _refuse_sandbox(environment: Environment) -> None:
-    """Raises SandboxRefused at once; a database that does not answer yet is looked at when it is first used."""
+async def _refuse_others(environment: Environment) -> None:
+    """Raises SandboxRefused or OtherEnvironment at once; a database that does not answer yet is looked at when it is first used."""
     try:
         async with asyncio.timeout(FIRST_LOOK_SECONDS), environment.connect():
             pass
-    except SandboxRefused:
+    except (SandboxRefused, OtherEnvironment):
         raise
     except (ToolkitError, TimeoutError):
         pass

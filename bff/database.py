@@ -12,7 +12,7 @@ from typing import Self
 
 import asyncpg
 
-from toolkit.database import Connection, Pool, database_errors, no_sandbox
+from toolkit.database import Connection, Expected, Pool, database_errors
 
 ACQUIRE_SECONDS = 2.0
 STATEMENT_SECONDS = 2.0
@@ -24,11 +24,11 @@ async def _keep(connection: Connection) -> None:
 
 
 class Database:
-    """A pool; an async context manager. `sandbox` says that it may lead to the embedded sandbox."""
+    """A pool; an async context manager."""
 
-    def __init__(self, url: str, size: int, *, sandbox: bool = False) -> None:
+    def __init__(self, url: str, size: int, expected: Expected) -> None:
         self._url = url
-        self._check = None if sandbox else no_sandbox(url)
+        self._check = expected.check_of(url)
         self._size = size
         self._pool: Pool | None = None
         self._on_commit: dict[Connection, list[Callable[[], object]]] = {}

@@ -47,7 +47,7 @@ class Parts:
         self.database = Database(
             environment.database_url,
             self.settings.database_connections,
-            sandbox=environment.playbook.embedded_sandbox,
+            environment.expected,
         )
         self.limits = Limits(self.database, self.settings.limits)
         self.mailer = Mailer(

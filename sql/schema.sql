@@ -208,11 +208,13 @@ COMMENT ON FUNCTION clerk_migration.this_database() IS 'What tells this database
 CREATE TABLE clerk_migration.origin (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     single boolean NOT NULL DEFAULT true UNIQUE CHECK (single),
-    database text NOT NULL DEFAULT clerk_migration.this_database()
+    database text NOT NULL DEFAULT clerk_migration.this_database(),
+    environment text
 );
 
 COMMENT ON TABLE clerk_migration.origin IS 'This database''s own name. It stands in the private metadata of every Clerk user that comes from here: ids such as 1, 2, 3 are in every database.';
 COMMENT ON COLUMN clerk_migration.origin.database IS 'What this_database() said when the name was given. Where it says something else, this is a copy, and must not take the other''s Clerk users for its own.';
+COMMENT ON COLUMN clerk_migration.origin.environment IS 'The environment that this database belongs to, by the name of its playbook: no command of another one works on it. NULL for the embedded sandbox, and before the first migrate.';
 
 -- The users to move, as the import reads them (sql/sources)
 -- ---------------------------------------------------------

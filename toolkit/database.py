@@ -6,7 +6,8 @@ Every query is a named one in a `.sql` file; see aiosql for the forms (`^` one r
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -42,6 +43,13 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
 )
 """What asyncpg raises when there is no connection, or none any more."""
+_NOT_MIGRATED = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InvalidSchemaNameError,
+)
+"""What Postgres says where `migrate` did not run."""
 
 
 class DatabaseUnreachable(ToolkitError):
@@ -64,6 +72,50 @@ class SandboxRefused(UsageError):
             f"The database at {address(url)} is the embedded sandbox's, and only an environment whose playbook says "
             "embedded_sandbox uses it. Say --env sandbox, or export the DATABASE_URL that you mean."
         )
+
+
+class OtherEnvironment(UsageError):
+    """The database belongs to another environment."""
+
+    def __init__(self, url: str, bound: str, named: str) -> None:
+        super().__init__(
+            f"The database at {address(url)} belongs to the environment {bound!r}, which `migrate` wrote into it, and this is "
+            f"{named!r}. Say --env {bound}, or export the DATABASE_URL that you mean. If it is a copy of that environment's "
+            'database, docs/operating.md says how to make it one of its own ("A copy of a database").'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Whose the database is that one means to reach."""
+
+    environment: str | None = None
+    """The environment's name; None for the embedded sandbox, and where no environment is meant."""
+    sandbox: bool = False
+    """It may be the embedded sandbox's."""
+
+    def refuse(self, url: str, *, is_sandbox: bool, bound: str | None) -> None:
+        """Raises SandboxRefused or OtherEnvironment, for a database that is another's than expected."""
+        if is_sandbox and not self.sandbox:
+            raise SandboxRefused(url)
+        if bound is not None and self.environment not in (None, bound):
+            assert self.environment is not None
+            raise OtherEnvironment(url, bound, self.environment)
+
+    def check_of(self, url: str) -> Callable[[Connection], Coroutine[Any, Any, None]]:
+        """A check of a new connection. Raises as `refuse` does."""
+
+        async def check(connection: Connection) -> None:
+            bound = None
+            with suppress(*_NOT_MIGRATED, asyncpg.InsufficientPrivilegeError):  # nothing is written there yet
+                bound = await queries.bound_to(connection)
+            self.refuse(url, is_sandbox=await queries.is_sandbox(connection), bound=bound)
+
+        return check
+
+
+ANYBODYS = Expected()
+"""Whosever database it is, but for the sandbox's."""
 
 
 def address(url: str) -> str:
@@ -106,12 +158,7 @@ def database_errors(url: str) -> Iterator[None]:
         raise DatabaseUnreachable(
             f"{_said(error)} at {address(url)}. Check the name in DATABASE_URL."
         ) from error
-    except (
-        asyncpg.UndefinedTableError,
-        asyncpg.UndefinedColumnError,
-        asyncpg.UndefinedFunctionError,
-        asyncpg.InvalidSchemaNameError,
-    ) as error:
+    except _NOT_MIGRATED as error:
         raise NotMigrated(
             f"The database at {address(url)} is not prepared: {_said(error)}. Run `python -m toolkit migrate --env …` first."
         ) from error
@@ -146,21 +193,11 @@ def _address_errors() -> Iterator[None]:
         ) from error
 
 
-def no_sandbox(url: str) -> Callable[[Connection], Coroutine[Any, Any, None]]:
-    """A check of a new connection. Raises SandboxRefused when it leads to the embedded sandbox's database."""
-
-    async def check(connection: Connection) -> None:
-        if await queries.is_sandbox(connection):
-            raise SandboxRefused(url)
-
-    return check
-
-
 @asynccontextmanager
-async def connect(url: str, *, sandbox: bool = False) -> AsyncIterator[Connection]:
-    """A connection of one's own; `sandbox` says that it may be to the embedded sandbox.
+async def connect(url: str, expected: Expected) -> AsyncIterator[Connection]:
+    """A connection of one's own.
 
-    Raises DatabaseUnreachable, NotMigrated, DatabaseFailed or SandboxRefused.
+    Raises DatabaseUnreachable, NotMigrated, DatabaseFailed, SandboxRefused or OtherEnvironment.
     """
     with database_errors(url):
         with _address_errors():
@@ -168,15 +205,14 @@ async def connect(url: str, *, sandbox: bool = False) -> AsyncIterator[Connectio
                 url, timeout=CONNECT_SECONDS, server_settings={"application_name": APPLICATION}
             )
         try:
-            if not sandbox:
-                await no_sandbox(url)(connection)
+            await expected.check_of(url)(connection)
             yield connection
         finally:
             await connection.close(timeout=CONNECT_SECONDS)
 
 
 @asynccontextmanager
-async def pool(url: str, size: int, *, sandbox: bool = False) -> AsyncIterator[Pool]:
+async def pool(url: str, size: int, expected: Expected) -> AsyncIterator[Pool]:
     """A pool of at most `size` connections. Raises as `connect` does."""
     with database_errors(url):
         async with asyncpg.create_pool(
@@ -184,7 +220,7 @@ async def pool(url: str, size: int, *, sandbox: bool = False) -> AsyncIterator[P
             min_size=1,
             max_size=size,
             timeout=CONNECT_SECONDS,
-            init=None if sandbox else no_sandbox(url),
+            init=expected.check_of(url),
             server_settings={"application_name": APPLICATION},
         ) as opened:
             yield opened

@@ -37,11 +37,17 @@ class Environment:
 
     def connect(self) -> AbstractAsyncContextManager[database.Connection]:
         """A connection to the database with the users. Raises as `database.connect` does."""
-        return database.connect(self.database_url, sandbox=self.playbook.embedded_sandbox)
+        return database.connect(self.database_url, self.expected)
 
     def pool(self, size: int) -> AbstractAsyncContextManager[database.Pool]:
         """At most `size` connections to it. Raises as `database.connect` does."""
-        return database.pool(self.database_url, size, sandbox=self.playbook.embedded_sandbox)
+        return database.pool(self.database_url, size, self.expected)
+
+    @property
+    def expected(self) -> database.Expected:
+        """Whose the database must be."""
+        sandbox = self.playbook.embedded_sandbox
+        return database.Expected(None if sandbox else self.name, sandbox)
 
     @property
     def database_url(self) -> str:

@@ -24,11 +24,12 @@ from yoyo.exceptions import BadMigration, LockTimeout, MigrationConflict
 from yoyo.migrations import Migration, MigrationList, read_sql_migration, topological_sort
 
 from toolkit.database import (
+    ANYBODYS,
     APPLICATION,
     CONNECT_SECONDS,
     DatabaseFailed,
     DatabaseUnreachable,
-    SandboxRefused,
+    Expected,
     address,
 )
 from toolkit.errors import ToolkitError, UsageError
@@ -63,6 +64,14 @@ class MigrationsInvalid(UsageError):
     """A migration file or the source view's file cannot be read."""
 
 
+class Status(NamedTuple):
+    """How far a database is, and who one is there."""
+
+    role: str
+    migrations: Sequence["MigrationStatus"]
+    """In the order in which they are applied."""
+
+
 class MigrationStatus(NamedTuple):
     """A migration, and when it was applied (UTC); None when it was not."""
 
@@ -71,19 +80,19 @@ class MigrationStatus(NamedTuple):
 
 
 def apply(
-    database_url: str, directories: Sequence[Path], source_view: Path, *, sandbox: bool = False
+    database_url: str, directories: Sequence[Path], source_view: Path, expected: Expected = ANYBODYS
 ) -> list[str]:
-    """Apply what is not applied yet, install the source view, and return the ids of what was applied or adopted.
+    """Apply what is not applied yet, install the source view, write down whose the database is from now on, and return
+    the ids of what was applied or adopted.
 
     `directories` are folders of migrations; one named `baseline` describes the tables as they are before the
-    move, and is marked as applied where they exist. `sandbox` says that the database may be the embedded
-    sandbox's. Raises MigrationsInvalid, DatabaseUnreachable, DatabaseFailed, SandboxRefused, SchemaBusy,
-    BaselineIncomplete or MigrationFailed.
+    move, and is marked as applied where they exist. Raises MigrationsInvalid, DatabaseUnreachable, DatabaseFailed,
+    SandboxRefused, OtherEnvironment, SchemaBusy, BaselineIncomplete or MigrationFailed.
     """
     migrations = _read(directories)
     view = _read_view(source_view)
     done: list[str] = []
-    with _exclusive(database_url, sandbox) as backend:
+    with _exclusive(database_url, expected) as backend:
         for migration in backend.to_apply(migrations):
             with _failing(f"Migration {migration.id}", done):
                 if _is_there_already(backend, migration):
@@ -93,25 +102,31 @@ def apply(
             done.append(migration.id)
         with _failing(f"Installing the source view {source_view}", done):
             _install(backend, view)
+        if expected.environment is not None:
+            with _failing(f"Binding the database to {expected.environment!r}", done), backend.transaction():
+                _queries.bind(backend.connection, environment=expected.environment)
     return done
 
 
-def status(database_url: str, directories: Sequence[Path], *, sandbox: bool = False) -> list[MigrationStatus]:
-    """The migrations in the order in which they are applied. Changes nothing.
+def status(database_url: str, directories: Sequence[Path], expected: Expected = ANYBODYS) -> Status:
+    """How far the database is. Changes nothing.
 
-    Raises MigrationsInvalid, DatabaseUnreachable, DatabaseFailed or SandboxRefused.
+    Raises MigrationsInvalid, DatabaseUnreachable, DatabaseFailed, SandboxRefused or OtherEnvironment.
     """
     migrations = _read(directories)
     with _reaching(database_url), psycopg.connect(_conninfo(database_url), autocommit=True) as connection:
-        _check_sandbox(connection, database_url, sandbox)
+        _check(connection, database_url, expected)
         applied = {}
         if _queries.has_history(connection):
             applied = dict(_queries.history(connection))
-    return [MigrationStatus(migration.id, applied.get(migration.id)) for migration in migrations]
+        role: str = _queries.role(connection)
+    return Status(
+        role, [MigrationStatus(migration.id, applied.get(migration.id)) for migration in migrations]
+    )
 
 
 def rollback_last(
-    database_url: str, directories: Sequence[Path], source_view: Path, *, sandbox: bool = False
+    database_url: str, directories: Sequence[Path], source_view: Path, expected: Expected = ANYBODYS
 ) -> str | None:
     """Take the last migration back and return its id; None when there is none.
 
@@ -120,7 +135,7 @@ def rollback_last(
     """
     migrations = _read(directories)
     view = _read_view(source_view)
-    with _exclusive(database_url, sandbox) as backend:
+    with _exclusive(database_url, expected) as backend:
         applied = backend.to_rollback(migrations)
         if not applied:
             return None
@@ -182,12 +197,12 @@ def _conninfo(database_url: str) -> str:
 
 
 @contextmanager
-def _exclusive(database_url: str, sandbox: bool) -> Iterator[Any]:
+def _exclusive(database_url: str, expected: Expected) -> Iterator[Any]:
     """yoyo's backend (untyped), while nobody else changes the schema."""
     conninfo = _conninfo(database_url)
     with _reaching(database_url):
         with psycopg.connect(conninfo, autocommit=True) as connection:
-            _check_sandbox(connection, database_url, sandbox)
+            _check(connection, database_url, expected)
             if not _queries.may_create(connection):
                 raise DatabaseFailed(
                     f"The user in DATABASE_URL may not create tables at {address(database_url)}. "
@@ -212,9 +227,12 @@ def _exclusive(database_url: str, sandbox: bool) -> Iterator[Any]:
             backend.connection.close()
 
 
-def _check_sandbox(connection: _Connection, database_url: str, sandbox: bool) -> None:
-    if not sandbox and _queries.is_sandbox(connection):
-        raise SandboxRefused(database_url)
+def _check(connection: _Connection, database_url: str, expected: Expected) -> None:
+    """Raises SandboxRefused or OtherEnvironment."""
+    bound = None
+    with suppress(errors.UndefinedTable, errors.UndefinedColumn, errors.InsufficientPrivilege):
+        bound = _queries.bound_to(connection)
+    expected.refuse(database_url, is_sandbox=_queries.is_sandbox(connection), bound=bound)
 
 
 def _claim(backend: Any) -> None:

@@ -47,6 +47,13 @@ async def read(environment: Environment) -> list[Switch]:
     return [Switch(name, *found[name]) for name in VALUES if name in found]
 
 
+async def not_in_clerk(environment: Environment) -> int:
+    """Users whom AX checks itself. Raises what `read` raises."""
+    async with environment.connect() as connection:
+        record = await queries.users_in_all(connection)
+    return int(record["total"] - record["linked"])
+
+
 async def write(environment: Environment, name: str, value: str) -> str:
     """Set a switch; what it was before. Raises SwitchUnknown, and what `read` raises."""
     check(name, value)

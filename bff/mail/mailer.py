@@ -96,8 +96,9 @@ class Mailer:
     async def _keep_sending(self) -> None:
         while True:
             self._due.clear()
+            last = self._closing  # what is written while it looks is for the next look
             more = await self._look()
-            if self._closing:
+            if last:
                 return
             if not more:
                 await self._pause()

@@ -85,7 +85,7 @@ class Smtp:
         except (ValueError, IndexError) as error:
             raise Refused(error) from None
         recipients: tuple[Address, ...] = message["To"].addresses
-        if len(recipients) != 1:
+        if len(recipients) != 1 or not recipients[0].domain:
             raise Refused(ValueError("not one address"))
         message["Date"] = format_datetime(datetime.now(UTC))
         # The same for each attempt, so that a mail that is sent again after all is known to be the same.

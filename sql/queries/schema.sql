@@ -4,6 +4,18 @@
 -- Whether this is the embedded sandbox's database, which the sandbox marks.
 SELECT coalesce(current_setting('clerk_migration.sandbox', true) = 'on', false);
 
+-- name: bound_to()$
+-- The environment that the database belongs to; nothing before the first `migrate`.
+SELECT environment FROM clerk_migration.origin;
+
+-- name: bind(environment)!
+-- Write down which environment the database belongs to, unless that is known.
+UPDATE clerk_migration.origin SET environment = :environment WHERE environment IS NULL;
+
+-- name: role()$
+-- Who one is in the database.
+SELECT current_user::text;
+
 -- name: may_create()$
 -- Whether the role may make tables: yoyo's own, and the baseline's.
 SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false);

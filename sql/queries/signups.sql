@@ -137,6 +137,10 @@ UPDATE clerk_migration.signups
 SET state = 'undone', updated_at = now()
 WHERE id = :signup_id AND state = 'undoing';
 
+-- name: open_signups()$
+-- How many signups have not ended.
+SELECT count(*) FROM clerk_migration.signups WHERE state NOT IN ('verified', 'undone');
+
 -- name: claim_sweep()$
 -- One sweep at a time on a database: true when this connection holds the claim.
 SELECT pg_try_advisory_lock(hashtextextended('clerk_migration.sweep', 0));

@@ -25,7 +25,7 @@ from toolkit.cli.options import (
 from toolkit.database import address
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
-from toolkit.migration.importer import Begun, Ended, import_users
+from toolkit.migration.importer import Begun, Ended, import_users, look_ahead
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import State
 from toolkit.migration.preflight import dry_run, make_report
@@ -83,11 +83,7 @@ def import_(
     if dry_run:
         _dry_run(environment, selection, as_json)
     if not yes:
-        where, clerk = address(environment.database_url), environment.clerk
-        confirm(
-            environment,
-            f"Import users of the database {where} into the Clerk {clerk.instance_type} instance at {clerk.api_url}?",
-        )
+        _ask(environment, selection)
     progress = view(Console(stderr=True), as_json=as_json)
     with progress:
         try:
@@ -102,6 +98,18 @@ def import_(
     if ended.outcome == "interrupted":
         sys.exit(INTERRUPTED)
     sys.exit(1 if ended.tally.needs_person or ended.leftovers else 0)
+
+
+def _ask(environment: Environment, selection: Selection) -> None:
+    if environment.playbook.embedded_sandbox:
+        return
+    due, instance = uvloop.run(look_ahead(environment, selection))
+    clerk = environment.clerk
+    confirm(
+        environment,
+        f"Import {due:,} users ({selection}) of the database {address(environment.database_url)} into the Clerk "
+        f"{clerk.instance_type} instance {instance} at {clerk.api_url}?",
+    )
 
 
 async def _import(

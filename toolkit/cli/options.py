@@ -23,14 +23,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON t
 
 
 def confirm(environment: Environment, question: str) -> None:
-    """Ask, where the playbook wants it (invariant 11). Raises UsageError without a terminal, Abort on a no."""
-    if not environment.playbook.confirm:
+    """Ask, before anything is written elsewhere than in the embedded sandbox (invariant 11). `question` names what counts.
+
+    Raises UsageError without a terminal, Abort on a no.
+    """
+    if environment.playbook.embedded_sandbox:
         return
     if not sys.stdin.isatty():
-        raise UsageError(
-            f"The playbook of {environment.name!r} wants to be asked first, and there is no terminal. "
-            "Say --yes if you mean it."
-        )
+        raise UsageError(f"{question} There is no terminal to ask at. Say --yes if you mean it.")
     click.confirm(question, abort=True, err=True)
 
 

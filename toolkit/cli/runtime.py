@@ -9,8 +9,9 @@ import uvloop
 from toolkit import switches
 from toolkit.cli.environment import environment_option
 from toolkit.cli.options import Hours, confirm, json_option, print_json, yes_option
+from toolkit.database import address
 from toolkit.environment import Environment
-from toolkit.sweep.runner import run_sweep
+from toolkit.sweep.runner import count_open, run_sweep
 from toolkit.sweep.signups import SETTLE
 
 
@@ -45,7 +46,7 @@ def _show_switches(environment: Environment, as_json: bool) -> None:
 def _set_switch(environment: Environment, name: str, value: str | None, yes: bool, as_json: bool) -> None:
     value = switches.check(name, value)
     if not yes:
-        confirm(environment, f"Set {name} to {value} in {environment.name}?")
+        confirm(environment, f"{_what_it_means(environment, name, value)} Set {name} to {value}?")
     before = uvloop.run(switches.write(environment, name, value))
     if as_json:
         print_json({"name": name, "value": value, "before": before})
@@ -55,6 +56,19 @@ def _set_switch(environment: Environment, name: str, value: str | None, yes: boo
         click.echo(f"{name} is {value}; it was {before}.")
 
 
+def _what_it_means(environment: Environment, name: str, value: str) -> str:
+    where = f"In the database {address(environment.database_url)} ({environment.name})"
+    match name, value:
+        case "legacy_login", "off":
+            left = uvloop.run(switches.not_in_clerk(environment))
+            return f"{where}, {left:,} users are not in Clerk: they can't log in any more."
+        case "legacy_login", _:
+            return f"{where}, users who are not in Clerk may log in."
+        case _, "clerk":
+            return f"{where}, whoever signs up becomes a user of Clerk."
+    return f"{where}, AX keeps the password of whoever signs up."
+
+
 @click.command()
 @environment_option
 @click.option(
@@ -62,13 +76,21 @@ def _set_switch(environment: Environment, name: str, value: str | None, yes: boo
     type=Hours(),
     help="Undo signups that have not been verified for so long. Default: the playbook's bff.signup.unverified_hours, 24.",
 )
+@yes_option
 @json_option
-def sweep(environment: Environment, unverified_hours: float | None, as_json: bool) -> None:
+def sweep(environment: Environment, unverified_hours: float | None, yes: bool, as_json: bool) -> None:
     """Finish or undo what broke half way: signups whose process died, and those that were never verified.
 
     A running BFF does it by itself, every half minute. Exits 1 when something is left: Clerk does not answer, or may
     still be at work on it.
     """
+    if not yes:
+        clerk, signups = environment.clerk, uvloop.run(count_open(environment))
+        confirm(
+            environment,
+            f"{signups:,} signups are open in the database {address(environment.database_url)}. Finish or undo those that broke "
+            f"half way, there and in the Clerk {clerk.instance_type} instance at {clerk.api_url}?",
+        )
     swept = uvloop.run(run_sweep(environment, unverified_hours))
     if as_json:
         print_json(dataclasses.asdict(swept))

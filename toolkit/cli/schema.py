@@ -5,7 +5,7 @@ import uvloop
 
 from toolkit import schema
 from toolkit.cli.environment import environment_option
-from toolkit.cli.options import confirm, json_option, print_json
+from toolkit.cli.options import confirm, json_option, print_json, yes_option
 from toolkit.database import address
 from toolkit.environment import Environment
 from toolkit.errors import UsageError
@@ -16,7 +16,7 @@ from toolkit.migration.preflight import check_source
 @environment_option
 @click.option("--status", "as_status", is_flag=True, help="List the migrations and which are applied.")
 @click.option("--rollback", is_flag=True, help="Take the last migration back.")
-@click.option("--yes", is_flag=True, help="Do not ask before --rollback; nothing else asks.")
+@yes_option
 @json_option
 def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool, as_json: bool) -> None:
     """Prepare the database: AX's baseline is adopted, what both systems need side by side is added.
@@ -24,6 +24,8 @@ def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool
     Safe on a live database: each step waits for a lock two seconds at most, and may be run again. An index is built
     while the table is in use: its build waits up to ten minutes for transactions that began before it, and nobody waits
     for the build.
+
+    The environment's name is written into the database, and from then on no command of another environment works there.
 
     A rollback that was killed or gave up is run again before anything else.
     """
@@ -34,15 +36,17 @@ def migrate(environment: Environment, as_status: bool, rollback: bool, yes: bool
     elif rollback:
         _take_back(environment, yes, as_json)
     else:
-        _apply(environment, as_json)
+        _apply(environment, yes, as_json)
+
+
+def _status(environment: Environment) -> schema.Status:
+    return schema.status(
+        environment.database_url, environment.playbook.source.migrations, environment.expected
+    )
 
 
 def _show(environment: Environment, as_json: bool) -> None:
-    migrations = schema.status(
-        environment.database_url,
-        environment.playbook.source.migrations,
-        sandbox=environment.playbook.embedded_sandbox,
-    )
+    migrations = _status(environment).migrations
     if as_json:
         print_json(
             [{"id": m.id, "applied_at": m.applied_at and m.applied_at.isoformat()} for m in migrations]
@@ -53,14 +57,20 @@ def _show(environment: Environment, as_json: bool) -> None:
         click.echo(f"{when:<19}  {migration.id}")
 
 
+def _where(environment: Environment, role: str) -> str:
+    return f"the database {address(environment.database_url)}, as {role}, for the environment {environment.name!r}"
+
+
 def _take_back(environment: Environment, yes: bool, as_json: bool) -> None:
-    url, source = environment.database_url, environment.playbook.source
+    source = environment.playbook.source
     if not yes:
-        confirm(
-            environment, f"Take back the last migration of the database {address(url)}, with what it holds?"
-        )
+        status = _status(environment)
+        last = next((m.id for m in reversed(status.migrations) if m.applied_at), None)
+        if last is not None:
+            where = _where(environment, status.role)
+            confirm(environment, f"Take back the migration {last}, with what it holds, in {where}?")
     name = schema.rollback_last(
-        url, source.migrations, source.view, sandbox=environment.playbook.embedded_sandbox
+        environment.database_url, source.migrations, source.view, environment.expected
     )
     if as_json:
         print_json([name] if name else [])
@@ -68,14 +78,14 @@ def _take_back(environment: Environment, yes: bool, as_json: bool) -> None:
         click.echo(f"rolled back  {name}" if name else "Nothing to take back.")
 
 
-def _apply(environment: Environment, as_json: bool) -> None:
+def _apply(environment: Environment, yes: bool, as_json: bool) -> None:
     source = environment.playbook.source
-    done = schema.apply(
-        environment.database_url,
-        source.migrations,
-        source.view,
-        sandbox=environment.playbook.embedded_sandbox,
-    )
+    if not yes:
+        status = _status(environment)
+        due = sum(migration.applied_at is None for migration in status.migrations)
+        what = f"Apply {due} migrations to" if due else "Install the source view in"
+        confirm(environment, f"{what} {_where(environment, status.role)}?")
+    done = schema.apply(environment.database_url, source.migrations, source.view, environment.expected)
     uvloop.run(check_source(environment))
     if as_json:
         print_json(done)

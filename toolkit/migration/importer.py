@@ -217,6 +217,18 @@ class Importer:
         return Outcome.not_linked(user, REASONS["row_keeps_changing"])
 
 
+async def look_ahead(environment: Environment, selection: Selection) -> tuple[int, str]:
+    """How many users of the selection are due, and the id of the instance that they would go to.
+
+    Raises what the import raises before it sends anything.
+    """
+    _ = environment.totp_keys
+    async with open_source(environment, selection) as (_, source):
+        count = await source.count()
+    async with BackendClient(environment.clerk) as clerk:
+        return count.due, (await clerk.get_instance()).id
+
+
 async def import_users(
     environment: Environment,
     selection: Selection,

@@ -43,6 +43,16 @@ class Selection:
             emails=self.emails or None,
         )
 
+    def __str__(self) -> str:
+        """In words, as part of a sentence."""
+        if self.emails:
+            whom = f"{len(self.emails)} addresses" if len(self.emails) > 1 else "one address"
+        elif self.cohort is not None:
+            whom = f"the cohort {self.cohort!r}"
+        else:
+            whom = f"{self.percent:g} % of all" if self.percent is not None else "everybody"
+        return f"{whom}, {self.limit:,} at most" if self.limit is not None else whom
+
     def as_json(self) -> dict[str, object]:
         """For the runs table; the addresses themselves are not kept."""
         return {"cohort": self.cohort, "percent": self.percent, "only": len(self.emails), "limit": self.limit}

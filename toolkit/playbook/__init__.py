@@ -31,8 +31,6 @@ class Playbook(Settings):
     """The kind of Clerk instance this environment belongs to; a key of the other kind is refused."""
     embedded_sandbox: bool = False
     """Work on the embedded sandbox and nothing else: its variables are taken, and no exported ones."""
-    confirm: bool = True
-    """Ask before an import, a rollback and the setting of a switch, unless --yes is given."""
     source: SourceSettings
     import_: ImportSettings = Field(default_factory=ImportSettings, alias="import")
     bff: BffSettings = BffSettings()

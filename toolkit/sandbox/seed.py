@@ -19,7 +19,7 @@ import aiosql
 import asyncpg
 
 from toolkit import schema
-from toolkit.database import Connection, database_errors
+from toolkit.database import Connection, Expected, database_errors
 from toolkit.errors import ToolkitError
 from toolkit.paths import QUERIES, SQL
 from toolkit.sandbox import state
@@ -58,7 +58,7 @@ def seed(count: int, number: int, progress: Progress = lambda _: None) -> Sandbo
     """
     sandbox = state.running()
     with state.lock():
-        schema.apply(sandbox.postgres.url, MIGRATIONS, SOURCE_VIEW, sandbox=True)
+        schema.apply(sandbox.postgres.url, MIGRATIONS, SOURCE_VIEW, Expected(sandbox=True))
         with database_errors(sandbox.postgres.url):
             asyncio.run(_fill(sandbox, count, number, progress))
     return sandbox

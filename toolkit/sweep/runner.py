@@ -137,6 +137,13 @@ def _tell(swept: Swept) -> None:
         _log.warning("a signup could not be ended", error=text)
 
 
+async def count_open(environment: Environment) -> int:
+    """Signups that have not ended."""
+    async with environment.connect() as connection:
+        signups: int = await queries.open_signups(connection)
+    return signups
+
+
 async def run_sweep(environment: Environment, unverified_hours: float | None = None) -> Swept:
     """Sweep an environment until nothing more is to be done now. Raises SweepBusy, ClerkNotConfigured, …"""
     settings = environment.playbook.bff.signup

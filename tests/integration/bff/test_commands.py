@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,9 +74,9 @@ async def test_a_sweep_undoes_what_was_left(world: World) -> None:
     await world.invite()
     bff, playbook = await world.bff(), world.playbook()
     await bff.sign_up()
-    code, out, _ = await run(world, "sweep", playbook)
+    code, out, _ = await run(world, "sweep", playbook, "--yes")
     assert (code, out) == (0, "Signups: 0 finished, 0 undone, 0 left for the next sweep.\n")
-    code, out, _ = await run(world, "sweep", playbook, "--unverified-hours", "0", "--json")
+    code, out, _ = await run(world, "sweep", playbook, "--yes", "--unverified-hours", "0", "--json")
     assert (code, json.loads(out)) == (0, {"finished": 0, "undone": 1, "left": 0, "errors": []})
     assert (await world.people(), await world.uses_left()) == ((0, 0), 1)
 
@@ -87,10 +89,10 @@ async def test_a_sweep_while_clerk_is_out_leaves_the_rest_to_the_next(world: Wor
     await asyncio.to_thread(
         world.emulator.add_fault, {"match": {"path": "/v1/users*"}, "times": 100, "status": 401}
     )
-    code, out, err = await run(world, "sweep", playbook, "--unverified-hours", "0")
+    code, out, err = await run(world, "sweep", playbook, "--yes", "--unverified-hours", "0")
     await asyncio.to_thread(world.emulator.clear_faults)
     assert (code, "1 left" in out, "401" in err) == (1, True, True)
-    assert (await run(world, "sweep", playbook, "--unverified-hours", "0"))[0] == 0
+    assert (await run(world, "sweep", playbook, "--yes", "--unverified-hours", "0"))[0] == 0
     assert (await world.people(), await world.uses_left()) == ((0, 0), 1)
 
 
@@ -103,12 +105,12 @@ async def test_a_sweep_does_not_call_over_what_clerk_may_still_do(world: World) 
         {"match": {"method": "POST", "path": "/v1/users"}, "times": 100, "drop": "before"},
     )
     assert (await bff.sign_up()).status == 503
-    code, out, err = await run(world, "sweep", playbook)
+    code, out, err = await run(world, "sweep", playbook, "--yes")
     assert (code, "1 left" in out, "less than 2 minutes ago" in err) == (1, True, True)
     await world.connection.execute(
         "UPDATE clerk_migration.signups SET updated_at = updated_at - interval '2 minutes'"
     )
-    assert await run(world, "sweep", playbook) == (
+    assert await run(world, "sweep", playbook, "--yes") == (
         0,
         "Signups: 0 finished, 1 undone, 0 left for the next sweep.\n",
         "",
@@ -117,5 +119,13 @@ async def test_a_sweep_does_not_call_over_what_clerk_may_still_do(world: World) 
 
 async def test_one_sweeps_at_a_time(world: World) -> None:
     await world.connection.execute("SELECT pg_advisory_lock(hashtextextended('clerk_migration.sweep', 0))")
-    code, _, err = await run(world, "sweep", world.playbook())
+    code, _, err = await run(world, "sweep", world.playbook(), "--yes")
     assert (code, "Another process is sweeping" in err) == (1, True)
+
+
+async def test_a_bff_does_not_serve_another_environments_database(world: World) -> None:
+    await world.connection.execute("UPDATE clerk_migration.origin SET environment = 'another'")
+    command = [sys.executable, "-m", "bff", "--env", str(world.playbook())]
+    variables = {**CLEAN, **world.variables}
+    done = await asyncio.to_thread(subprocess.run, command, env=variables, capture_output=True, timeout=60)
+    assert (done.returncode, b"belongs to the environment 'another'" in done.stderr) == (2, True), done

@@ -7,14 +7,14 @@ import pytest
 
 from bff.database import Database
 from tests.postgres import Server
-from toolkit.database import DatabaseFailed, DatabaseUnreachable
+from toolkit.database import ANYBODYS, DatabaseFailed, DatabaseUnreachable
 
 PID = "SELECT pg_backend_pid()"
 
 
 async def test_a_connection_that_waits_for_nothing_is_not_used_again(postgres: Server) -> None:
     """asyncpg, told on an idle connection that it is shut down, takes no query on it and never recovers."""
-    async with Database(postgres.create_database(), 1) as database:
+    async with Database(postgres.create_database(), 1, ANYBODYS) as database:
         async with database.connection() as connection:
             first = await connection.fetchval(PID)
         with pytest.raises(DatabaseUnreachable):
@@ -26,7 +26,7 @@ async def test_a_connection_that_waits_for_nothing_is_not_used_again(postgres: S
 
 async def test_what_a_query_was_given_is_not_told(postgres: Server) -> None:
     """Invariant 8."""
-    async with Database(postgres.create_database(), 1) as database:
+    async with Database(postgres.create_database(), 1, ANYBODYS) as database:
         with pytest.raises(DatabaseFailed) as failed:
             async with database.connection() as connection:
                 await connection.fetchval("SELECT $1::integer", "a password")
@@ -36,7 +36,7 @@ async def test_what_a_query_was_given_is_not_told(postgres: Server) -> None:
 
 async def test_what_waits_for_a_commit_happens_after_it_and_only_then(postgres: Server) -> None:
     told: list[object] = []
-    async with Database(postgres.create_database(), 2) as database:
+    async with Database(postgres.create_database(), 2, ANYBODYS) as database:
         async with database.transaction() as connection, database.transaction() as other:
             database.on_commit(connection, lambda: told.append("committed"))
             database.on_commit(other, lambda: told.append("also committed"))

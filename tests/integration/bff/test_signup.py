@@ -11,7 +11,7 @@ import pytest
 from tests.integration.bff.conftest import INVITE, PASSWORD, SECRET, Bff, World, code_now, most
 from tests.waiting import until
 from toolkit.clerk import ClerkConfig, FrontendClient
-from toolkit.database import pool
+from toolkit.database import ANYBODYS, pool
 from toolkit.sweep.runner import Sweep, Swept
 
 NEW = "new@example.com"
@@ -35,7 +35,7 @@ async def bff(world: World) -> Bff:
 
 
 async def sweep(world: World, *, settle: timedelta = NOTHING, unverified: timedelta = timedelta(1)) -> Swept:
-    async with pool(world.url, 2) as connections, world.clerk() as clerk:
+    async with pool(world.url, 2, ANYBODYS) as connections, world.clerk() as clerk:
         return await Sweep(connections.acquire, clerk).round(settle=settle, unverified=unverified)
 
 

@@ -9,7 +9,7 @@ import yaml
 from tests.integration.migration.conftest import AX_SOURCE
 from tests.integration.migration.conftest import world as world
 
-PLAYBOOK: dict[str, Any] = {"clerk_instance": "development", "confirm": False, "source": AX_SOURCE}
+PLAYBOOK: dict[str, Any] = {"clerk_instance": "development", "source": AX_SOURCE}
 
 
 @pytest.fixture

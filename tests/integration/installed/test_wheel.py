@@ -145,7 +145,9 @@ def test_version(installation: Installation, elsewhere: Path, command: tuple[str
 def test_users_go_over(
     installation: Installation, elsewhere: Path, variables: dict[str, str], emulator: Emulator
 ) -> None:
-    done = installation.run("postgres-to-clerk", "migrate", "--env", "ours", folder=elsewhere, **variables)
+    done = installation.run(
+        "postgres-to-clerk", "migrate", "--yes", "--env", "ours", folder=elsewhere, **variables
+    )
     assert done.returncode == 0, done.stderr
     with psycopg.connect(variables["DATABASE_URL"]) as connection:
         connection.execute("INSERT INTO users (email) VALUES ('ada@example.com'), ('grace@example.com')")
@@ -155,7 +157,7 @@ def test_users_go_over(
         ("--env", "ours", "--playbooks", "playbooks"),
     ):
         done = installation.run(
-            "python", "-m", "toolkit", "import", *arguments, folder=elsewhere, **variables
+            "python", "-m", "toolkit", "import", "--yes", *arguments, folder=elsewhere, **variables
         )
         assert done.returncode == 0, done.stderr
     assert emulator.stats()["users"] == 2
@@ -169,7 +171,9 @@ def test_a_playbook_s_own_files_go_before_those_that_are_shipped(
     shutil.copy(shipped, elsewhere / "sql" / "ours.sql")
     source = {**PLAYBOOK["source"], "view": "sql/ours.sql"}
     (elsewhere / "playbooks" / "ours.yaml").write_text(yaml.safe_dump({**PLAYBOOK, "source": source}))
-    done = installation.run("postgres-to-clerk", "migrate", "--env", "ours", folder=elsewhere, **variables)
+    done = installation.run(
+        "postgres-to-clerk", "migrate", "--yes", "--env", "ours", folder=elsewhere, **variables
+    )
     assert f"The source view is as {elsewhere / 'sql' / 'ours.sql'} says." in done.stdout, done.stderr
 
 
@@ -184,6 +188,15 @@ def test_plain_yoyo_finds_the_migrations(
     folders = (ROOT / "sql" / "baseline", ROOT / "sql" / "expand" / "toolkit", ROOT / "sql" / "expand" / "ax")
     files = {path.stem for folder in folders for path in folder.iterdir() if ".rollback" not in path.name}
     assert set(listed) == files - {"__pycache__"}, done.stdout + done.stderr
+
+
+def test_the_bff_has_its_mails(installation: Installation, elsewhere: Path) -> None:
+    script = (
+        "import bff.mail.rendering as r; from datetime import datetime, UTC; now = datetime.now(UTC); "
+        "print(r.Templates(None).render(r.Content('totp_added', now, now, None, None)).subject)"
+    )
+    done = installation.run("python", "-c", script, folder=elsewhere)
+    assert (done.stdout, done.stderr) == ("An authenticator app was added\n", "")
 
 
 def test_the_bff_serves_its_pages(

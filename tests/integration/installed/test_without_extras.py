@@ -65,7 +65,14 @@ async def test_an_import_runs(world: World, blocked: dict[str, str], elsewhere: 
     await world.add_many(3)
     for command in ("migrate", "import"):
         code, _, err = run(
-            {**blocked, **world.variables}, "-m", "toolkit", command, "--env", "ours", folder=elsewhere
+            {**blocked, **world.variables},
+            "-m",
+            "toolkit",
+            command,
+            "--yes",
+            "--env",
+            "ours",
+            folder=elsewhere,
         )
         assert code == 0, err
     assert world.requests() == 3

@@ -21,7 +21,6 @@ from tests.waiting import until
 SURROUNDINGS = {"PATH": os.environ["PATH"], "COLUMNS": "200"}
 PLAYBOOK: dict[str, Any] = {
     "clerk_instance": "development",
-    "confirm": False,
     "import": {"disabled_users": "ban"},
     "source": AX_SOURCE,
 }
@@ -46,17 +45,17 @@ def playbook(tmp_path: Path) -> str:
 
 async def test_import_ends_with_a_summary_and_exit_code_0(world: World, playbook: str) -> None:
     await world.add_many(12)
-    code, out, err = run("import", "--env", playbook, variables=world.variables)
+    code, out, err = run("import", "--yes", "--env", playbook, variables=world.variables)
     assert code == 0, err
     assert "linked to Clerk" in out
     assert "12" in out
     assert "12 of 12" in err
-    assert run("import", "--env", playbook, variables=world.variables)[0] == 0
+    assert run("import", "--yes", "--env", playbook, variables=world.variables)[0] == 0
 
 
 async def test_users_who_need_a_person_make_exit_code_1_and_are_listed(world: World, playbook: str) -> None:
     broken = await world.add("broken")
-    code, out, _ = run("import", "--env", playbook, variables=world.variables)
+    code, out, _ = run("import", "--yes", "--env", playbook, variables=world.variables)
     assert code == 1
     assert "email_invalid" in out
     code, out, _ = run("status", "--env", playbook, "--users", variables=world.variables)
@@ -66,7 +65,7 @@ async def test_users_who_need_a_person_make_exit_code_1_and_are_listed(world: Wo
 async def test_events_are_json_lines(world: World, playbook: str) -> None:
     await world.add_many(3)
     broken = await world.add("broken")
-    _, out, _ = run("import", "--env", playbook, "--json", variables=world.variables)
+    _, out, _ = run("import", "--yes", "--env", playbook, "--json", variables=world.variables)
     events = [json.loads(line) for line in out.splitlines()]
     assert events[0] | {"event": "begun", "due": 4, "limit": 10.0} == events[0]
     assert {"event": "user", "user_id": broken, "state": "refused", "code": "email_invalid"} in events
@@ -80,7 +79,7 @@ async def test_preflight_and_status_speak_json(world: World, playbook: str) -> N
     code, out, _ = run("preflight", "--env", playbook, "--json", variables=world.variables)
     found = json.loads(out)
     assert (code, found["importable"], found["second_factor"], found["blocked"]) == (0, 4, 1, False)
-    run("import", "--env", playbook, variables=world.variables)
+    run("import", "--yes", "--env", playbook, variables=world.variables)
     code, out, _ = run("status", "--env", playbook, "--json", variables=world.variables)
     told = json.loads(out)
     assert (code, told["users"], told["linked"], told["legacy"], told["clerk_users"]) == (0, 4, 4, 0, 4)
@@ -100,7 +99,13 @@ async def test_no_secret_is_ever_shown(world: World, playbook: str) -> None:
     await world.add("broken@example.com", hashed_password="$argon2id$brokendigest")
     world.emulator.add_fault({"match": {"path": "/v1/users"}, "times": 1, "status": 503})
     shown = ""
-    for arguments in (["preflight"], ["import"], ["import", "--json"], ["status"], ["status", "--json"]):
+    for arguments in (
+        ["preflight"],
+        ["import", "--yes"],
+        ["import", "--yes", "--json"],
+        ["status"],
+        ["status", "--json"],
+    ):
         _, out, err = run(*arguments, "--env", playbook, variables=world.variables)
         shown += out + err
     digests = await world.connection.fetch("SELECT hashed_password FROM users")
@@ -124,7 +129,7 @@ async def test_killed_anywhere_and_run_again(world: World, playbook: str) -> Non
     await world.add_many(users)
     world.emulator.settings(latency_ms=20)
     for _ in range(4):
-        importing = command("import", "--env", playbook, "--rate", "off", variables=world.variables)
+        importing = command("import", "--yes", "--env", playbook, "--rate", "off", variables=world.variables)
         enough = world.emulator.stats()["users"] + 20
         await until(partial(more_users, world, enough))
         importing.kill()
@@ -132,7 +137,7 @@ async def test_killed_anywhere_and_run_again(world: World, playbook: str) -> Non
         "SELECT count(clerk_id) FROM users"
     )
     assert orphans >= 0
-    code, out, err = run("import", "--env", playbook, "--rate", "off", variables=world.variables)
+    code, out, err = run("import", "--yes", "--env", playbook, "--rate", "off", variables=world.variables)
     assert code == 0, out + err
     assert world.emulator.stats()["users"] == users
     assert await world.connection.fetchval("SELECT count(DISTINCT clerk_id) FROM users") == users
@@ -143,7 +148,7 @@ async def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_go_on(
     world: World, playbook: str, number: signal.Signals
 ) -> None:
     await world.add_many(500)
-    importing = command("import", "--env", playbook, "--rate", "50", variables=world.variables)
+    importing = command("import", "--yes", "--env", playbook, "--rate", "50", variables=world.variables)
     await until(partial(more_users, world, 5))
     importing.send_signal(number)
     assert await asyncio.to_thread(importing.wait) == 130
@@ -227,15 +232,13 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
     assert err
 
 
-async def test_an_environment_that_asks_needs_yes_without_a_terminal(world: World, tmp_path: Path) -> None:
+async def test_without_a_terminal_an_import_needs_yes(world: World, playbook: str) -> None:
     """Invariant 11."""
     await world.add_many(1)
-    path = tmp_path / "careful.yaml"
-    path.write_text(yaml.safe_dump(PLAYBOOK | {"confirm": True}))
-    code, _, err = run("import", "--env", str(path), variables=world.variables)
+    code, _, err = run("import", "--env", playbook, variables=world.variables)
     assert (code, "--yes" in err) == (2, True)
     assert world.emulator.stats()["users"] == 0
-    assert run("import", "--env", str(path), "--yes", variables=world.variables)[0] == 0
+    assert run("import", "--env", playbook, "--yes", variables=world.variables)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -268,7 +271,7 @@ async def test_migrate_tells_of_a_view_that_does_not_fit(world: World, tmp_path:
     view.write_text("CREATE VIEW clerk_migration.source AS SELECT id, email FROM users;")
     playbook = tmp_path / "own.yaml"
     playbook.write_text(yaml.safe_dump(PLAYBOOK | {"source": {**AX_SOURCE, "view": str(view)}}))
-    code, _, err = run("migrate", "--env", str(playbook), variables=world.variables)
+    code, _, err = run("migrate", "--yes", "--env", str(playbook), variables=world.variables)
     assert (code, "password_digest: is missing" in err) == (2, True)
 
 
@@ -290,7 +293,7 @@ def test_every_command_has_help() -> None:
 async def test_an_output_that_is_closed_is_not_told_as_a_lost_database(world: World, playbook: str) -> None:
     await world.add_many(5)
     importing = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
-        [sys.executable, "-m", "toolkit", "import", "--env", playbook, "--json"],
+        [sys.executable, "-m", "toolkit", "import", "--yes", "--env", playbook, "--json"],
         env={**SURROUNDINGS, **world.variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

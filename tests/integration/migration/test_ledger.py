@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.migration.conftest import AX_SOURCE, World
 from toolkit import database, paths
+from toolkit.database import ANYBODYS
 from toolkit.migration.importer import import_users
 from toolkit.migration.ledger import Ledger, LinkImpossible, Outcome
 from toolkit.migration.links import Links, Sent
@@ -22,7 +23,7 @@ LEFT = Outcome("left", State.REFUSED, REASONS["email_invalid"])
 @pytest.fixture
 async def ledger(world: World) -> AsyncIterator[Ledger]:
     run_id = await begin(world.connection, "test", {})
-    async with database.pool(world.url, 1) as pool:
+    async with database.pool(world.url, 1, ANYBODYS) as pool:
         yield Ledger(pool, Links(paths.ROOT / str(AX_SOURCE["link"])), run_id)
 
 

@@ -14,7 +14,7 @@ from tests.postgres import Server
 from tests.waiting import SECONDS, until
 from toolkit import database, paths
 from toolkit.clerk import FrontendClient
-from toolkit.database import DatabaseUnreachable, queries
+from toolkit.database import ANYBODYS, DatabaseUnreachable, queries
 from toolkit.migration.importer import Importer
 from toolkit.migration.ledger import Ledger, TakenOver
 from toolkit.migration.links import Links, Sent
@@ -265,7 +265,7 @@ async def test_a_run_that_was_taken_over_links_nobody_any_more(world: World) -> 
     await source.find_duplicates()
     users = [user async for batch in source.batches() for user in batch]
     links = Links(paths.ROOT / str(AX_SOURCE["link"]))
-    async with database.pool(world.url, 1) as pool:
+    async with database.pool(world.url, 1, ANYBODYS) as pool:
         ledger = Ledger(pool, links, earlier)
         await ledger.begin(users)
         later = await begin(world.connection, "test", {})

@@ -8,7 +8,7 @@ import pytest
 
 from bff.database import Database
 from tests.integration.sandbox.conftest import query
-from toolkit.database import SandboxRefused
+from toolkit.database import ANYBODYS, Expected, SandboxRefused
 from toolkit.paths import ROOT
 from toolkit.sandbox.state import Sandbox
 
@@ -89,12 +89,12 @@ def test_another_environment_refuses_the_sandbox_s_database(sandbox: Sandbox, co
 
 
 async def test_a_bff_refuses_a_connection_that_leads_to_the_sandbox_later(sandbox: Sandbox) -> None:
-    async with Database(sandbox.postgres.url, 1) as database:
+    async with Database(sandbox.postgres.url, 1, ANYBODYS) as database:
         with pytest.raises(SandboxRefused):
             async with database.connection():
                 pass
     async with (
-        Database(sandbox.postgres.url, 1, sandbox=True) as database,
+        Database(sandbox.postgres.url, 1, Expected(sandbox=True)) as database,
         database.connection() as connection,
     ):
         assert await connection.fetchval("SELECT 1") == 1

@@ -29,7 +29,7 @@ def apply(url: str) -> list[str]:
 
 
 def applied(url: str) -> list[str]:
-    return [migration.id for migration in schema.status(url, MIGRATIONS) if migration.applied_at]
+    return [migration.id for migration in schema.status(url, MIGRATIONS).migrations if migration.applied_at]
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def test_a_killed_run_leaves_no_lock_behind(adopted: str) -> None:
     assert lock_rows(adopted) == 1
     apply(adopted)
     assert lock_rows(adopted) == 0
-    assert len(applied(adopted)) == len(schema.status(adopted, MIGRATIONS))
+    assert len(applied(adopted)) == len(schema.status(adopted, MIGRATIONS).migrations)
 
 
 def lock_rows(url: str) -> object:
@@ -201,7 +201,7 @@ def test_addresses_are_read_as_libpq_reads_them(empty: str, password: str) -> No
         f"postgresql://{parts.path}?host=127.0.0.1&port={parts.port}&user={role}&password={secret}",
     ):
         schema.apply(url, MIGRATIONS, SOURCE_VIEW)
-        assert len(schema.status(url, MIGRATIONS)) > 10
+        assert len(schema.status(url, MIGRATIONS).migrations) > 10
 
 
 def test_a_malformed_address_is_told_without_its_password() -> None:

@@ -8,7 +8,7 @@ import pytest
 from bff.database import Database
 from tests.integration.sweep.conftest import LeftWorld
 from toolkit.clerk import BackendClient, ClerkUnavailable, User
-from toolkit.database import Pool, pool
+from toolkit.database import ANYBODYS, Pool, pool
 from toolkit.sweep import runner
 from toolkit.sweep.runner import Sweep, SweepBusy, Swept
 from toolkit.sweep.signups import Signups
@@ -18,7 +18,7 @@ DAY = timedelta(1)
 
 @pytest.fixture
 async def connections(world: LeftWorld) -> AsyncIterator[Pool]:
-    async with pool(world.url, 2) as opened:
+    async with pool(world.url, 2, ANYBODYS) as opened:
         yield opened
 
 
@@ -102,7 +102,9 @@ async def test_one_sweeps_at_a_time_and_a_sweep_that_fails_keeps_nobody_out(
             await sweep.round(unverified=DAY)
         raise RuntimeError("It breaks.")
 
-    async with Database(world.url, 2) as database:  # a connection stays as it was when it is lent again
+    async with Database(
+        world.url, 2, ANYBODYS
+    ) as database:  # a connection stays as it was when it is lent again
         with monkeypatch.context() as patched:
             patched.setattr(Signups, "left", fail)
             with pytest.raises(RuntimeError, match="breaks"):
