@@ -20,6 +20,7 @@ from bff.proof.systems import ResetMethod
 from bff.sessions.answers import CompleteView
 from bff.sessions.identity import Identity
 from bff.sessions.service import Delivery
+from bff.signup.answers import VerificationView
 
 
 class RulesView(Answer):
@@ -146,7 +147,7 @@ class PasswordRoutes:
                 "/auth/password/reset/complete",
                 self.complete,
                 "Set the new password, and log in",
-                {200: CompleteView | SecondFactorView | BegunAnewView},
+                {200: CompleteView | SecondFactorView | VerificationView | BegunAnewView},
                 NewPasswordBody,
                 (refusals.FieldsInvalid, refusals.ChallengeExpired, *always),
             ),

@@ -104,6 +104,7 @@ class PasswordService:
             account = (await self._proof.claim_of(reset.account.id, visitor)).account
             if account is None:
                 raise ChallengeExpired from None
+            await self._resets.end(reset_id)
             return await self._resets.begin_for(account, visitor)
         return await self._login.enter(result, delivery, visitor)
 

@@ -65,6 +65,12 @@ class ClerkResets:
     async def send_code(self, account: Account, method: ResetMethod, visitor: Visitor) -> CodeSent:
         """Begin a sign-in that sends a code. Raises as `ResetSystem.send_code` does."""
         user = await self._user(account)
+        if not any(
+            same_mailbox(email.email_address, account.email) and (email.verified or email.reserved)
+            for email in user.email_addresses
+        ):  # so a sign-in by it would be somebody else's, as Clerk tells no earlier than at the end (invariant 10)
+            _log.error("another address in clerk", user_id=str(account.id), clerk_id=account.clerk_id)
+            raise CredentialsInvalid("different_user")
         strategy = _STRATEGIES[method]
         device = self._device(None, visitor)
         with refused(*_GONE):
@@ -118,29 +124,22 @@ class ClerkResets:
         return result
 
     async def version(self, account: Account) -> str:
-        """When Clerk says that the password was set."""
-        return str((await self._user(account)).password_last_updated_at)
+        """When Clerk says that the password was set; of a user who is not there any more, nothing."""
+        try:
+            return str((await self._user(account)).password_last_updated_at)
+        except CredentialsInvalid:
+            return ""
 
     async def _user(self, account: Account) -> User:
-        """The row's user in Clerk, seen to have the account's address: so that a sign-in by it is theirs (invariant 10).
-
-        Clerk tells no earlier than at its end who signs in. Raises CredentialsInvalid.
-        """
+        """The row's user, as Clerk's Backend API knows them. Raises CredentialsInvalid when there is none."""
         if self._backend is None:
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER, asked=False)
         try:
-            user = await self._backend.get_user(account.clerk_id or "")
+            return await self._backend.get_user(account.clerk_id or "")
         except ResourceNotFound:
             raise CredentialsInvalid("not_in_clerk") from None
         except ClerkError as error:
             raise unavailable(error) from None
-        if not any(
-            same_mailbox(email.email_address, account.email) and (email.verified or email.reserved)
-            for email in user.email_addresses
-        ):
-            _log.error("another address in clerk", user_id=str(account.id), clerk_id=account.clerk_id)
-            raise CredentialsInvalid("different_user")
-        return user
 
     def _device(self, client_token: str | None, visitor: Visitor) -> Device:
         if self._frontend is None:

@@ -1,6 +1,7 @@
 """Clerk locks a user after too many wrong passwords and codes, whoever typed them. So that no stranger shuts somebody out,
 Clerk is not asked any more about a user before it would lock: on devices that the user is not known on long before, on
-those that they are known on just before, and in between for somebody who has a session, which can be stolen.
+those that they are known on just before, and in between for
+somebody who has a session, which can be stolen, or has begun a reset: whoever forgot their password has tried a few.
 
 What is refused here looks like a wrong password (invariant 9). Passwords and codes that were right begin the count anew.
 """
@@ -92,5 +93,6 @@ class Lockout:
         strangers = min(
             most, self._limits["clerk_failure_by_user"].attempts * threshold // USUAL.max_attempts
         )
-        shares: dict[Trust, int] = {"none": strangers, "session": (strangers + most) // 2, "device": most}
+        between = (strangers + most) // 2
+        shares: dict[Trust, int] = {"none": strangers, "reset": between, "session": between, "device": most}
         return max(1, shares[trust])

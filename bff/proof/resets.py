@@ -115,7 +115,6 @@ class Resets:
         begun = await self._open(account, "email")
         try:
             await self._limits.spend(("sign_in_by_address", visitor.network))
-            await self._limits.spend(("code_by_user", account.id))
         except TooManyAttempts:
             return begun
         sending = self._send_in_background(begun.reset_id, account, "email", visitor)
@@ -230,7 +229,7 @@ class Resets:
         if system is None:
             raise CodeInvalid
         async with self._database.connection() as connection:
-            trust: Trust = "device" if await self._is_known(connection, account, visitor) else "none"
+            trust: Trust = "device" if await self._is_known(connection, account, visitor) else "reset"
         try:
             return await system.check_code(account, challenge.state, code, trust, visitor)
         except (CredentialsInvalid, TooManyAttempts, Gone, Changed, Unexplained):
@@ -261,11 +260,16 @@ class Resets:
     async def _send(
         self, reset_id: str, account: Account, method: ResetMethod, visitor: Visitor
     ) -> str | None:
-        """Have a code sent; where it went, None if it did not."""
+        """Have a code sent; where it went, None if it did not: nobody is told, as it would tell that there is an account."""
         system = self._systems.get(system_of(account))
         if system is None:
             return None
         try:
+            async with self._database.connection() as connection:
+                known = await self._is_known(connection, account, visitor)
+            await self._limits.spend(
+                ("reset_code_by_user", f"{account.id} on {visitor.device}" if known else account.id)
+            )
             sent = await system.send_code(account, method, visitor)
             async with self._database.connection() as connection:
                 await self._challenges.keep_state(connection, reset_id, sent.state)

@@ -43,6 +43,7 @@ LimitName = Literal[
     "reset_by_address",
     "reset_by_account",
     "reset_send_by_reset",
+    "reset_code_by_user",
     "reset_code_by_address",
     "enrolment_by_user",
     "phone_code_by_user",
@@ -120,6 +121,13 @@ LIMITS: Mapping[LimitName, Rule] = {
         "known device.",
     ),
     "reset_send_by_reset": _rule("reset", 5, 3600, "Codes of resets that are sent again."),
+    "reset_code_by_user": _rule(
+        "user; on a device that the user is known on, user and device",
+        30,
+        3600,
+        "Codes of resets that are sent, by whichever way they were asked for: with a leaked password, too, nobody's mailbox is "
+        "filled. More than the limits before let through without one, as what is not sent here is told to nobody.",
+    ),
     "reset_code_by_address": _rule(
         "address",
         3,

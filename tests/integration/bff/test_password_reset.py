@@ -345,6 +345,27 @@ async def test_a_stranger_does_not_have_clerk_lock_the_owner(world: World) -> No
     assert (await bff.login(EMAIL, device=device, delivery="bearer")).status == 200
 
 
+async def test_whoever_tried_all_passwords_that_they_remembered_may_reset_theirs(world: World) -> None:
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    await world.migrated()
+    bff = await world.bff()
+    for _ in range(6):
+        await bff.login(EMAIL, "wrong")
+    assert (await bff.login(EMAIL)).code == "credentials_invalid", "nobody is asked any more"
+    assert (await complete(bff, await proven(world, bff))).status == 200
+    assert (await bff.login(EMAIL, NEW)).status == 200
+
+
+async def test_with_a_leaked_password_nobody_fills_the_owners_mailbox(world: World) -> None:
+    world.limits["reset_code_by_user"] = most(2, 1_000_000)
+    await world.compromise(await world.migrated())
+    bff = await world.bff()
+    sent = [(await bff.login(EMAIL)).content["sent_to"] is not None for _ in range(3)]
+    assert sent == [True, True, False]
+    assert (await bff.call("POST", "/auth/password/reset", {"email": EMAIL})).status == 202
+    await until(lambda: bff.log.read_text().count("was not sent") == 2)
+
+
 async def test_a_right_code_and_a_new_password_begin_the_count_of_failures_anew(world: World) -> None:
     await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
     await world.migrated()
@@ -376,7 +397,7 @@ async def test_no_stranger_uses_up_what_counts_on_a_known_device(world: World) -
     device = (await bff.login(EMAIL, delivery="bearer")).content["device"]
     await begin(bff)
     again = await bff.call(
-        "POST", "/auth/password/reset", {"email": EMAIL}, Cookie=f"ax_device={device}", Origin=bff.url
+        "POST", "/auth/password/reset", {"email": EMAIL}, Cookie=f"__Host-ax_device={device}", Origin=bff.url
     )
     assert again.status == 202
 
