@@ -25,6 +25,7 @@ FIRST_LOOK_SECONDS = 2
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="postgres-to-clerk", message="%(version)s")
 @environment_option
 @click.option("--host", help="Address to listen on. Default: the playbook's bff.host, 127.0.0.1.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port. Default: the playbook's bff.port, 8400.")

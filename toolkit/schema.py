@@ -178,7 +178,7 @@ def _install(backend: Any, view: str) -> None:
     with backend.transaction():
         _queries.set_lock_timeout(backend.connection)
         _queries.drop_source_view(backend.connection)
-        backend.execute(view)
+        backend.connection.execute(view)  # and not yoyo's execute, to which % and :name mean parameters
 
 
 def _conninfo(database_url: str) -> str:

@@ -83,3 +83,10 @@ def test_a_path_that_leads_nowhere_says_where_was_looked(
     assert [str(folder / "nowhere") in told for folder in (tmp_path / "playbooks", tmp_path, ROOT)] == [
         True
     ] * 3
+
+
+def test_a_key_that_is_there_twice_is_told_with_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "ours.yaml")
+    path.write_text(path.read_text() + "clerk_instance: production\n")
+    with pytest.raises(PlaybookInvalid, match="(?s)the key 'clerk_instance' is there twice.*line "):
+        load_environment(str(path), {})

@@ -48,12 +48,20 @@ class Links:
             await transaction.start()
             try:
                 await self.write(connection, [])
+                columns = (await connection.prepare(self._link.sql)).get_attributes()
             finally:
                 await transaction.rollback()
         except (asyncpg.SyntaxOrAccessError, asyncpg.DataError, TypeError, KeyError, ValueError) as error:
             raise SourceInvalid(
                 f"The write-back query in {self._path} does not work: {error}. {_EXAMPLE} has the contract."
             ) from error
+        returned = {column.name: column.type.name for column in columns}
+        if returned.get("id") != "text":
+            raise SourceInvalid(
+                f"The write-back query in {self._path} must return the column id as text, as the view's ids are sent; it "
+                f"returns {', '.join(f'{name} ({kind})' for name, kind in returned.items()) or 'nothing'}. {_EXAMPLE} has the "
+                "contract."
+            )
 
     async def write(self, connection: Connection, sent: Iterable[Sent]) -> set[str]:
         """Link the users whose row is as it was when it was sent; their external ids come back."""

@@ -1,7 +1,7 @@
 """What a playbook may say, typed: one YAML file an environment, a module here for each of its parts."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError
@@ -23,6 +23,20 @@ class PlaybookInvalid(UsageError):
     """A playbook is missing, does not parse, or has a setting that is wrong."""
 
 
+class _Loader(yaml.SafeLoader):
+    """As safe_load, but a key that is there twice is an error: YAML's own reading takes the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is there twice", key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
+
+
 class Playbook(Settings):
     """What `playbooks/NAME.yaml` says."""
 
@@ -39,7 +53,7 @@ class Playbook(Settings):
     def load(cls, path: Path) -> Self:
         """Read and validate a playbook. Raises PlaybookInvalid, naming file, setting and reason."""
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - it is a SafeLoader
         except OSError as error:
             raise PlaybookInvalid(f"Cannot read the playbook {path}: {error.strerror}.") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:

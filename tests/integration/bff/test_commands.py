@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,9 @@ async def test_a_bff_does_not_serve_another_environments_database(world: World) 
     variables = {**CLEAN, **world.variables}
     done = await asyncio.to_thread(subprocess.run, command, env=variables, capture_output=True, timeout=60)
     assert (done.returncode, b"belongs to the environment 'another'" in done.stderr) == (2, True), done
+
+
+def test_the_bff_tells_its_version() -> None:
+    code, out, err = processes.run("bff", "--version", variables=CLEAN)
+    assert (code, err) == (0, "")
+    assert out.strip() == version("postgres-to-clerk")

@@ -275,6 +275,52 @@ async def test_migrate_tells_of_a_view_that_does_not_fit(world: World, tmp_path:
     assert (code, "password_digest: is missing" in err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        ("id", "it returns id (uuid)"),
+        ("id::text AS user_id", "it returns user_id (text)"),
+        ("no_such_column", "does not work"),
+    ],
+)
+async def test_a_write_back_that_cannot_work_is_named_before_anybody_is_sent(
+    world: World, tmp_path: Path, returned: str, told: str
+) -> None:
+    await world.add()
+    link = tmp_path / "link.sql"
+    link.write_text(
+        "-- name: link\nUPDATE users SET clerk_id = g.clerk_id FROM unnest(:ids::uuid[], :clerk_ids::text[]) AS g (gid, clerk_id) "
+        f"WHERE id = gid AND email NOT LIKE '100%' RETURNING {returned};"
+    )
+    playbook = tmp_path / "own.yaml"
+    playbook.write_text(yaml.safe_dump(PLAYBOOK | {"source": {**AX_SOURCE, "link": str(link)}}))
+    code, _, err = run("import", "--yes", "--env", str(playbook), variables=world.variables)
+    assert (code, str(link) in err, told in err) == (2, True, True), err
+    assert world.emulator.stats()["users"] == 0
+
+
+def test_an_interrupt_at_once_is_told_in_a_sentence() -> None:
+    """While Python still loads the modules."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], env=SURROUNDINGS, stderr=subprocess.PIPE, text=True
+    )
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "Interrupted. Nothing was begun.\n")
+
+
+INTERRUPTED = """
+import runpy, sys
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "toolkit.cli.main":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+sys.argv = ["toolkit"]
+runpy.run_module("toolkit", run_name="__main__")
+"""
+"""A Ctrl-C that comes while the command line is loaded."""
+
+
 def test_every_command_has_help() -> None:
     for arguments in (
         [],

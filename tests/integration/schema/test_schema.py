@@ -157,6 +157,22 @@ def test_the_source_view_is_the_given_file_after_each_run(
     assert second.execute("SELECT second_factor FROM clerk_migration.source").fetchone() == (False,)
 
 
+def test_percent_signs_and_colons_in_a_source_view_are_its_own(
+    migrated: str, second: Connection, tmp_path: Path
+) -> None:
+    other, marked = (
+        tmp_path / "other.sql",
+        "enabled_2fa AND email NOT LIKE '%@bot.example' AND email <> ':name %s'",
+    )
+    other.write_text(SOURCE_VIEW.read_text().replace("enabled_2fa AS", f"({marked}) AS"))
+    schema.apply(migrated, MIGRATIONS, other)
+    second.execute(
+        "INSERT INTO users (email, enabled_2fa) VALUES ('a@bot.example', true), ('b@example.com', true)"
+    )
+    found = second.execute("SELECT email FROM clerk_migration.source WHERE second_factor").fetchall()
+    assert found == [("b@example.com",)]
+
+
 def test_a_source_view_that_fails_leaves_the_old_one(
     migrated: str, second: Connection, tmp_path: Path
 ) -> None:
