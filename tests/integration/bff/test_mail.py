@@ -33,6 +33,7 @@ from tests.integration.bff.conftest import World, free_port
 from tests.integration.bff.mail_server import CUT_AFTER_DATA, CUT_IN_DATA, HANG, MailServer, mail_server
 from tests.postgres import Server
 from tests.waiting import until
+from toolkit.database import ANYBODYS
 
 ADA = "ada@example.com"
 CODE = "482913"
@@ -48,17 +49,15 @@ class Post:
     stack: AsyncExitStack
     registries: list[CollectorRegistry] = field(default_factory=list)
 
-    async def mailer(
-        self, url: str | None, *, key: bytes = b"k" * 32, database: Database | None = None
-    ) -> Mailer:
+    async def mailer(self, url: str | None, *, key: bytes = b"k" * 32) -> Mailer:
         """A mailer that runs until the end of the test."""
-        return await self.stack.enter_async_context(self.stopped(url, key=key, database=database))
+        return await self.stack.enter_async_context(self.stopped(url, key=key))
 
-    def stopped(self, url: str | None, *, key: bytes = b"k" * 32, database: Database | None = None) -> Mailer:
+    def stopped(self, url: str | None, *, key: bytes = b"k" * 32) -> Mailer:
         """A mailer that does not run yet."""
         self.registries.append(CollectorRegistry())
         return Mailer(
-            database or self.database,
+            self.database,
             Cipher(key),
             Templates("https://app.example.com"),
             Smtp(url, SENDER) if url else None,
@@ -104,7 +103,7 @@ async def post(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setattr(mailer_module, "FIRST_PAUSE", timedelta(seconds=0.2))
     monkeypatch.setattr(mailer_module, "LOOK_SECONDS", 0.03)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database(postgres.create_database(), 5))
+        database = await stack.enter_async_context(Database(postgres.create_database(), 5, ANYBODYS))
         yield Post(database, stack)
 
 
