@@ -10,6 +10,7 @@ from bff.legacy.feature import _usual_digest
 from tests.integration.bff.conftest import PASSWORD, Bff
 from tests.integration.legacy.conftest import CHEAP, LegacyWorld
 from tests.waiting import until
+from toolkit.database import ANYBODYS
 
 
 def verify_when_let(digest: str, password: str) -> bool:
@@ -89,7 +90,7 @@ async def test_a_stranger_who_tries_often_is_not_waited_for(world: LegacyWorld) 
 async def test_nobody_costs_argon2_once_most_users_are_in_clerk(world: LegacyWorld) -> None:
     await world.legacy()
     await world.row("moved@example.com", clerk_id="user_1", hashed_password=CHEAP.hash(PASSWORD))
-    async with Database(world.url, 2, sandbox=False) as database:
+    async with Database(world.url, 2, ANYBODYS) as database:
         assert await _usual_digest(database) is not None
         await world.row("another@example.com", clerk_id="user_2")
         assert await _usual_digest(database) is None
