@@ -316,6 +316,8 @@ async def test_password_managers_know_the_fields(tab: Tab) -> None:
         await tab.open(path)
         for name, autocomplete in fields.items():
             assert await tab.page.get_attribute(f"#{name}", "autocomplete") == autocomplete
+            masked = await tab.page.get_attribute(f"#{name}", "type") == "password"
+            assert masked is autocomplete.endswith("-password")
 
 
 @phone

@@ -97,6 +97,19 @@ def test_the_lifecycle_table_names_tests_that_exist() -> None:
     assert [name for name in named if f"def {name}(" not in written] == []
 
 
+def test_the_standards_table_names_tests_that_exist() -> None:
+    page = read(ROOT / "docs" / "asvs.md")
+    rows = [line.split(" | ") for line in page.splitlines() if re.match(r"\| \d", line)]
+    numbers = [tuple(map(int, row[0].strip("| ").split("."))) for row in rows]
+    assert len(rows) > 50
+    assert len(set(numbers)) == len(numbers)
+    assert {row[2] for row in rows} == {"yes", "partly", "not yet", "no", "does not apply"}
+    assert all(len(row) == 4 and row[3].strip("| ") for row in rows), "each has a test or a reason"
+    for path, test in re.findall(r"`([\w/]+\.py)::(test_\w+)`", page):
+        folder = ROOT / "tests" if "/" in path else ROOT / "tests" / "integration" / "bff"
+        assert f"def {test}(" in read(folder / path), f"{path}::{test}"
+
+
 def test_the_handbook_has_the_limits_as_they_are() -> None:
     rows = {
         f"| `{name}` | {rule.key} | {rule.limit.attempts} in {rule.limit.seconds:g} s | {rule.purpose} |"

@@ -88,6 +88,32 @@ async def test_bodies_that_are_none(world: World, body: bytes, headers: dict[str
     assert content["code"] in CODES
 
 
+async def test_what_only_asks_changes_nothing(world: World) -> None:
+    """So that no link and no picture of another site does."""
+    await world.migrated()
+    bff = await world.bff()
+    token = await bff.token("clerk@example.com")
+    description = (await bff.call("GET", "/openapi.json")).content
+    paths = [path for path, methods in description["paths"].items() if "get" in methods and "{" not in path]
+
+    async def rows() -> dict[str, str]:
+        names = await world.connection.fetch(
+            "SELECT schemaname || '.' || tablename AS name FROM pg_tables"
+            " WHERE schemaname IN ('public', 'clerk_migration')"
+        )
+        return {
+            name: await world.connection.fetchval(f"SELECT string_agg(t::text, ',') FROM {name} AS t")  # noqa: S608
+            for (name,) in names
+        }
+
+    before = await rows()
+    assert len(before) > 10
+    assert {"/auth/sessions", "/auth/mfa", "/me"} <= set(paths)
+    for path in (*paths, "/", "/login", "/security"):
+        assert (await bff.call("GET", path, token=token)).status == 200, path
+    assert await rows() == before
+
+
 async def test_other_paths_and_methods(world: World) -> None:
     bff = await world.bff()
     assert (await bff.call("GET", "/nowhere")).code == "not_found"

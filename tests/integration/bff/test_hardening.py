@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import unicodedata
 
 import pytest
 
@@ -239,6 +240,21 @@ async def test_an_unverified_login_is_answered_in_time_and_sends_no_flood(world:
     for number in range(4):
         assert (await bff.login("new@example.com", address=f"203.0.113.{number}")).status == 200
     assert len(await world.mail("new@example.com")) <= 2
+
+
+async def test_a_password_is_checked_exactly_as_it_was_typed(world: World) -> None:
+    """With blanks at its ends, letters of any kind, and as long as Clerk takes one."""
+    password = f" Ä{'x' * 61}\u00fc "
+    assert len(password) > 64
+    async with world.clerk() as clerk:
+        made = await clerk.create_user(email_address="exact@example.com", password=password)
+    await world.row("exact@example.com", clerk_id=made.id)
+    bff = await world.bff()
+    others = (password.strip(), password.lower(), password[:64], unicodedata.normalize("NFD", password))
+    assert [(await bff.login("exact@example.com", other)).code for other in others] == [
+        "credentials_invalid"
+    ] * 4
+    assert (await bff.login("exact@example.com", password)).status == 200
 
 
 async def test_a_body_that_never_comes_is_not_waited_for(world: World) -> None:
