@@ -7,8 +7,8 @@ from pydantic import EmailStr, StringConstraints
 Text = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00]+$")]
 Email = Annotated[EmailStr, StringConstraints(max_length=320)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00]*$")]
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-"""A password, or a token that the BFF made."""
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
+"""A password, or a token that the BFF made. What not every system takes is refused before any is asked."""
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 InviteCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
 PhoneNumber = Annotated[

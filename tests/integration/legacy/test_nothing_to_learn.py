@@ -1,13 +1,18 @@
 """While Argon2 is busy nobody learns who is on legacy, and nobody is shut out by strangers (invariant 9)."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
 
 from bff.database import Database
 from bff.legacy.argon2_pool import _verify
 from bff.legacy.feature import _usual_digest
-from tests.integration.bff.conftest import PASSWORD, Bff
+from tests.integration.bff.conftest import INVITE, PASSWORD, Bff, Reply
 from tests.integration.legacy.conftest import CHEAP, LegacyWorld
 from tests.waiting import until
 from toolkit.database import ANYBODYS
@@ -85,6 +90,50 @@ async def test_a_stranger_who_tries_often_is_not_waited_for(world: LegacyWorld) 
     hold.unlink()
     assert (await owner).status == 200
     assert sorted([(await task).status for task in strangers]) == [401, 401, 401, 503]
+
+
+ODD = {
+    "a megabyte": (b'"' + b"x" * 2**20 + b'"', 413),
+    "more than a password may have": (b'"' + b"x" * 1025 + b'"', 400),
+    "NUL": (b'"nul \\u0000 byte"', 400),
+    "a raw NUL": (b'"nul \x00 byte"', 400),
+    "a lone surrogate": (b'"half \\ud800 of a pair"', 400),
+    "a lone surrogate in UTF-8": (b'"half \xed\xa0\x80 of a pair"', 400),
+    "as long as a password may be": (json.dumps("\U0001f511" * 1024).encode(), 401),
+    "a newline": (b'"new\\nline"', 401),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_an_odd_password_is_refused_alike(world: LegacyWorld, odd: str) -> None:
+    await world.legacy("older@example.com")
+    await world.migrated("clerk@example.com")
+    bff = await world.bff()
+    password, status = ODD[odd]
+    # As long as each other: a fault in JSON is told with its place.
+    people = ("clerk@example.com", "older@example.com", "other@example.com")
+
+    async def post(path: str, field: bytes, **others: str) -> tuple[int, dict[str, Any]]:
+        start = json.dumps(others)[:-1].encode() + (b", " if others else b"")
+        async with aiohttp.request(
+            "POST",
+            bff.url + path,
+            data=start + b'"' + field + b'": ' + password + b"}",
+            headers={"Content-Type": "application/json"},
+        ) as answer:
+            return Reply(answer.status, await answer.json(), answer.headers).told
+
+    told = [await post("/auth/login", b"password", email=email) for email in people]
+    assert told == [told[0]] * 3
+    assert told[0][0] == status
+    await world.switch("signup", "clerk")
+    await world.invite(uses=9)
+    told = [await post("/auth/signup", b"password", email=email, invite=INVITE) for email in people]
+    assert [status for status, _ in told] == [told[0][0]] * 3
+    if status != 401:
+        assert told == [told[0]] * 3
+        assert told[0][0] == status
+        assert (await post("/auth/password/reset/complete", b"new_password", reset_id="none"))[0] == status
 
 
 async def test_nobody_costs_argon2_once_most_users_are_in_clerk(world: LegacyWorld) -> None:
