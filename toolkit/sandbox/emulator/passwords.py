@@ -1,23 +1,17 @@
 """Digests and passwords, checked for real."""
 
 import base64
-import re
 import secrets
 import string
 from collections.abc import Callable, Iterable, Mapping
 
-import bcrypt
-from argon2 import PasswordHasher, extract_parameters
-from argon2.exceptions import Argon2Error, InvalidHashError
-from argon2.low_level import Type, verify_secret
+from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from toolkit.sandbox.emulator import errors
+from toolkit.sandbox.emulator import errors, hashers
 from toolkit.sandbox.emulator.settings import Settings
 
-MOST_BYTES = 72
-"""Bytes of a password that bcrypt, Clerk's own hasher, reads."""
 SPECIAL = string.punctuation
 """Characters of which there must be one, where an instance wants a special one."""
 _KINDS: Mapping[str, Callable[[str], bool]] = {
@@ -29,63 +23,28 @@ _KINDS: Mapping[str, Callable[[str], bool]] = {
 OWN_HASHER = "argon2id"
 _OWN = PasswordHasher(time_cost=1, memory_cost=256, parallelism=1)
 """Cheap, since no real password is ever here."""
-_BCRYPT = re.compile(r"\$2[abxy]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
-_VARIANTS = {"argon2id": Type.ID, "argon2i": Type.I}
+COGNITO = "awscognito"
+"""The hasher whose digests hold no checksum but say whom AWS Cognito knows the user as."""
 
 
 def check_digest(digest: str, hasher: str) -> None:
-    """Raises Refusal when the digest is not of the hasher's form, or the hasher is not emulated."""
-    if hasher == "bcrypt":
-        if not _BCRYPT.fullmatch(digest):
-            raise errors.digest_invalid()
-    elif hasher in _VARIANTS:
-        _check_argon2(digest, hasher)
-    else:
+    """Raises Refusal when the digest is not of the hasher's form, or Clerk knows no such hasher."""
+    if hasher != COGNITO and hasher not in hashers.READERS:
         raise errors.value_invalid("password_hasher", hasher)
-
-
-def _check_argon2(digest: str, hasher: str) -> None:
     try:
-        parameters = extract_parameters(digest)
-        salt, checksum = digest.split("$")[-2:]
-        sound = (
-            parameters.type is _VARIANTS[hasher]
-            and parameters.version in (16, 19)
-            and parameters.time_cost >= 1
-            and parameters.memory_cost >= 8 * parameters.parallelism >= 8
-            and len(_decode(salt)) >= 8
-            and len(_decode(checksum)) >= 4
-        )
-    except (InvalidHashError, ValueError):
-        sound = False
-    if not sound:
-        raise errors.digest_invalid()
+        if hasher == COGNITO:
+            hashers.cognito_identifier(digest)
+        else:
+            hashers.READERS[hasher](digest)
+    except ValueError as error:
+        raise errors.digest_invalid() from error
 
 
-def _decode(part: str) -> bytes:
-    """Base64 without padding and stray bits, as Argon2's reference code takes it. Raises ValueError."""
-    decoded = base64.b64decode(part + "=" * (-len(part) % 4), validate=True)
-    if base64.b64encode(decoded).decode().rstrip("=") != part:
-        raise ValueError
-    return decoded
-
-
-def verify(digest: str, hasher: str, password: str) -> bool:
+def verify(settings: Settings, digest: str, hasher: str, password: str) -> bool:
     """Whether the password is the digest's. Slow on purpose: to be called in a thread."""
-    secret = password.encode()
-    if hasher == "bcrypt":
-        return _bcrypt_matches(digest, secret)
-    try:
-        return verify_secret(digest.encode(), secret, _VARIANTS[hasher])
-    except Argon2Error:
-        return False
-
-
-def _bcrypt_matches(digest: str, secret: bytes) -> bool:
-    try:
-        return bcrypt.checkpw(secret[:MOST_BYTES], digest.encode())
-    except ValueError:  # stray bits in the salt
-        return False
+    if hasher == COGNITO:
+        return settings.cognito_passwords.get(hashers.cognito_identifier(digest)) == password
+    return hashers.READERS[hasher](digest)(password)
 
 
 def check_password(
@@ -96,7 +55,7 @@ def check_password(
         raise errors.password_too_short(settings.password_min_length, param)
     if 0 < settings.password_max_length < len(password):
         raise errors.password_too_long(settings.password_max_length, param)
-    if len(password.encode()) > MOST_BYTES:
+    if len(password.encode()) > hashers.BCRYPT_BYTES:
         raise errors.password_too_large(param)
     for kind in settings.password_requires:
         if not any(map(_KINDS[kind], password)):
@@ -145,6 +104,6 @@ def _decode_base32(secret: str) -> bytes:
 
 def backup_code_matches(stored: str, code: str) -> bool:
     """Whether the code is the stored one, which is plain or a bcrypt digest: slow, to be called in a thread."""
-    if _BCRYPT.fullmatch(stored):
-        return _bcrypt_matches(stored, code.encode())
+    if hashers.is_bcrypt(stored):
+        return hashers.bcrypt_matches(stored, code.encode())
     return secrets.compare_digest(stored.encode(), code.encode())

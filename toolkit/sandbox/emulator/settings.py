@@ -52,6 +52,8 @@ class Settings(BaseModel):
         *("iloveyou", "correct horse battery staple"),
     )
     """What stands for the list of leaked passwords, in lower case."""
+    cognito_passwords: dict[str, str] = {}
+    """What stands for AWS Cognito, which Clerk asks for passwords of `awscognito` digests: by the user's identifier there."""
     authenticator_app: bool = True
     backup_code: bool = True
     username: bool = False

@@ -153,7 +153,9 @@ async def verify_password(instance: Instance, call: Call) -> Answer:
     user = find_user(instance, call)
     if user.password_digest is None or user.password_hasher is None:
         raise errors.no_password_set()
-    if not await asyncio.to_thread(passwords.verify, user.password_digest, user.password_hasher, password):
+    if not await asyncio.to_thread(
+        passwords.verify, instance.settings, user.password_digest, user.password_hasher, password
+    ):
         raise errors.incorrect_password()
     return Answer({"verified": True})
 

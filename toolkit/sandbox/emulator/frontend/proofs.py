@@ -40,7 +40,7 @@ async def check_password(
     refuse_locked(user)
     if user.password_digest is None or user.password_hasher is None:
         raise errors.strategy_for_user_invalid()
-    right = await _is_current(user, password)
+    right = await _is_current(visit, user, password)
     visit.refresh()
     user = reread(visit, user)
     refuse_locked(user)
@@ -53,7 +53,7 @@ async def check_password(
 async def set_password(visit: Visit, user: User, password: str, param: str = "password") -> User:
     """Give the user a new password; returns the user with it. Raises Refusal for one that Clerk does not take."""
     passwords.check_password(visit.instance.settings, password, user.identifiers, param)
-    if await _is_current(user, password):
+    if await _is_current(visit, user, password):
         raise errors.same_password(param)
     digest = await asyncio.to_thread(passwords.hash_password, password)
     visit.refresh()
@@ -68,10 +68,13 @@ async def set_password(visit: Visit, user: User, password: str, param: str = "pa
     return user
 
 
-async def _is_current(user: User, password: str) -> bool:
+async def _is_current(visit: Visit, user: User, password: str) -> bool:
     if user.password_digest is None or user.password_hasher is None:
         return False
-    return await asyncio.to_thread(passwords.verify, user.password_digest, user.password_hasher, password)
+    settings = visit.instance.settings
+    return await asyncio.to_thread(
+        passwords.verify, settings, user.password_digest, user.password_hasher, password
+    )
 
 
 def send_code(visit: Visit, flow: Record, factor: str, to: str, strategy: str) -> None:
