@@ -1,16 +1,19 @@
-"""Legacy, mounted: AX's system for proofs, and AX's signup. It serves nothing itself."""
+"""Legacy, mounted: AX's system for proofs, passwords, second factors and signup. It serves nothing itself."""
 
 from prometheus_client import Gauge
 
 from bff.database import Database
 from bff.legacy.mfa import LegacyFactors
+from bff.legacy.password_system import LegacyPasswords
 from bff.legacy.passwords import Passwords
 from bff.legacy.rehashing import Rehashing
+from bff.legacy.resets import LegacyResets
 from bff.legacy.signup import LegacySignup
 from bff.legacy.system import LegacySystem
 from bff.mfa.feature import LEGACY_FACTORS
 from bff.parts import Parts
-from bff.proof.feature import LEGACY_SYSTEM
+from bff.password.feature import LEGACY_PASSWORDS
+from bff.proof.feature import LEGACY_RESETS, LEGACY_SYSTEM
 from bff.sessions.service import Sessions
 from bff.signup.feature import LEGACY_SIGNUP
 from toolkit.database import queries
@@ -26,6 +29,8 @@ def mount(parts: Parts) -> None:
     rehashing = Rehashing(parts.database, passwords)
     parts.app[LEGACY_SYSTEM] = LegacySystem(parts.database, passwords, rehashing, parts.environment.totp_keys)
     parts.app[LEGACY_FACTORS] = LegacyFactors(parts.database, parts.environment.totp_keys)
+    parts.app[LEGACY_PASSWORDS] = LegacyPasswords(parts.database, passwords)
+    parts.app[LEGACY_RESETS] = LegacyResets(parts.database, passwords, parts.mailer)
     sessions = Sessions(parts.settings.session, parts.cipher)
     parts.app[LEGACY_SIGNUP] = LegacySignup(parts.database, sessions, passwords)
     busy = Gauge(

@@ -3,15 +3,14 @@
 from bff import accounts
 from bff.database import Database
 from bff.legacy.passwords import Passwords
-from bff.refusals import EmailTaken, FieldError, FieldsInvalid, InternalError
+from bff.legacy.rules import require_fit
+from bff.refusals import EmailTaken, InternalError
 from bff.sessions.service import Minted, Sessions
 from bff.signup import invites
 from bff.signup.person import Person
 from bff.visitor import Visitor
 from toolkit.clerk.addresses import normal_address
 from toolkit.database import queries
-
-SHORTEST_PASSWORD = 8
 
 
 class LegacySignup:
@@ -24,9 +23,7 @@ class LegacySignup:
 
     async def sign_up(self, invite: str, person: Person, visitor: Visitor) -> Minted:
         """Make a user and a session. Raises FieldsInvalid or EmailTaken."""
-        if len(person.password) < SHORTEST_PASSWORD:
-            detail = f"At least {SHORTEST_PASSWORD} characters are needed."
-            raise FieldsInvalid(FieldError("password", "too_short", detail))
+        require_fit(person.password, "password")
         digest = await self._passwords.digest(person.password, visitor.network)
         async with self._database.transaction() as connection:
             await invites.take(connection, invite)

@@ -60,10 +60,8 @@ class LegacySystem:
             raise CredentialsInvalid("no_password")
         if not await self._passwords.matches(found.digest, password, visitor.network):
             raise CredentialsInvalid("wrong_password")
-        state = self._checked(account, found.digest, password)
-        if found.second_factor:
-            return StepNeeded(account, self.name, "second_factor", (Method("totp"),), state)
-        return Proved(account, self.name, state)
+        new_salt = self._rehashing.begin(account.id, found.digest, password)
+        return result_of(account, found.digest, new_salt, second_factor=found.second_factor)
 
     async def pretend(self, password: str, visitor: Visitor) -> None:
         """Compute a digest for nobody, as long as most users' passwords are checked by one."""
@@ -103,12 +101,6 @@ class LegacySystem:
         if _CODE in facts and not await spend(connection, user_id, facts[_CODE], int(facts[_STEP])):
             raise CodeInvalid
 
-    def _checked(self, account: Account, digest: str, password: str) -> State:
-        """What is to be remembered of a password that was right. A weak digest is hashed anew meanwhile."""
-        new_salt = self._rehashing.begin(account.id, digest, password)
-        facts = {_DIGEST: hash_digest(digest)}
-        return State(facts if new_salt is None else {**facts, _NEW_SALT: new_salt})
-
     async def _find(self, account: Account) -> Credentials | None:
         """The user's credentials; None with the switch off. Raises Changed."""
         async with self._database.connection() as connection:
@@ -118,3 +110,14 @@ class LegacySystem:
         if found is None:
             raise Changed
         return found
+
+
+def result_of(
+    account: Account, digest: str, new_salt: str | None = None, *, second_factor: bool
+) -> Proved | StepNeeded:
+    """What a password that is the digest's leads to. `new_salt` is of the digest that is being made in its place."""
+    facts = {_DIGEST: hash_digest(digest)}
+    state = State(facts if new_salt is None else {**facts, _NEW_SALT: new_salt})
+    if second_factor:
+        return StepNeeded(account, "legacy", "second_factor", (Method("totp"),), state)
+    return Proved(account, "legacy", state)

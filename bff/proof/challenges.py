@@ -16,6 +16,8 @@ from bff.tokens import Cipher, Sealed, hash_token, new_token
 from toolkit.database import Connection, queries
 
 LIFETIME = timedelta(minutes=10)
+RESET_CODE_LIFETIME = timedelta(minutes=15)
+"""Of a reset that waits for its code."""
 ATTEMPTS = 5
 
 Purpose = Literal["login", "reauthentication", "reset", "enrol"]
@@ -89,7 +91,7 @@ class Challenges:
             methods=_METHODS.dump_json(challenge.methods).decode(),
             state_cipher=sealed.cipher,
             state_nonce=sealed.nonce,
-            lifetime=LIFETIME,
+            lifetime=RESET_CODE_LIFETIME if challenge.kind == "reset_code" else LIFETIME,
         )
         return challenge_id, expires_at
 

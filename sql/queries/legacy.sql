@@ -30,6 +30,52 @@ SET hashed_password = :after, updated_at = now()
 WHERE id = :user_id AND clerk_id IS NULL AND disabled_at IS NULL AND hashed_password = :before
 RETURNING true;
 
+-- name: set_digest(user_id, digest)$
+-- Give a user a new password, whatever the one before was; whether there is a second factor. To be called with the row held.
+UPDATE users
+SET hashed_password = :digest, updated_at = now()
+WHERE id = :user_id
+RETURNING enabled_2fa;
+
+-- name: hold_legacy_user(user_id)$
+-- True if the user is AX's; and so it stays until the transaction ends (invariants 3 and 4).
+SELECT true
+FROM users
+WHERE id = :user_id AND clerk_id IS NULL AND disabled_at IS NULL
+FOR NO KEY UPDATE;
+
+-- name: forget_live_reset_codes(user_id, lifetime)!
+-- Delete a user's codes but for one that just came back. To be called with the user's row held.
+DELETE FROM password_reset_codes
+WHERE user_id = :user_id AND (used_at IS NULL OR used_at <= now() - :lifetime::interval);
+
+-- name: forget_reset_codes(user_id)!
+-- Delete all of a user's codes: there is a new password.
+DELETE FROM password_reset_codes WHERE user_id = :user_id;
+
+-- name: add_reset_code(user_id, code_hash, lifetime)$
+-- Keep a code that is mailed; its id.
+INSERT INTO password_reset_codes (user_id, code_hash, expires_at)
+VALUES (:user_id, :code_hash, now() + :lifetime::interval)
+RETURNING id;
+
+-- name: spend_reset_attempt(code_id, most)$
+-- Spend an attempt before a code is looked at; what it is to be held against, nothing when none is left.
+UPDATE password_reset_codes
+SET attempts = attempts + 1
+WHERE id = :code_id AND used_at IS NULL AND expires_at > now() AND attempts < :most
+RETURNING code_hash;
+
+-- name: use_reset_code(code_id)$
+-- A code came back: true once.
+UPDATE password_reset_codes SET used_at = now() WHERE id = :code_id AND used_at IS NULL RETURNING true;
+
+-- name: reset_is_proven(code_id, lifetime)$
+-- Whether a code came back lately, and no password was set since.
+SELECT EXISTS (
+    SELECT FROM password_reset_codes WHERE id = :code_id AND used_at > now() - :lifetime::interval
+);
+
 -- name: typical_digest()$
 -- A digest whose parameters most of the table's have, as far as a sample tells.
 SELECT max(hashed_password) AS digest

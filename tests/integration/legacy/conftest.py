@@ -41,6 +41,21 @@ class LegacyWorld(World):
         await self.row(email, clerk_id=made.id, hashed_password=CHEAP.hash(old_password))
         return made.id
 
+    async def move(self, email: str) -> None:
+        """Move a user to Clerk, with the password."""
+        async with self.clerk() as clerk:
+            made = await clerk.create_user(email_address=email, password=PASSWORD)
+        await self.connection.execute("UPDATE users SET clerk_id = $1 WHERE email = $2", made.id, email)
+
+    async def reset_state(self) -> bytes:
+        """What the newest reset remembers, encrypted; a few bytes as long as its code is on its way."""
+        return bytes(
+            await self.connection.fetchval(
+                "SELECT state_cipher FROM clerk_migration.challenges WHERE purpose = 'reset' "
+                "ORDER BY created_at DESC LIMIT 1"
+            )
+        )
+
     async def fresh_code(self, secret: str = SECRET) -> str:
         await self.connection.execute("DELETE FROM clerk_migration.spent_codes")
         return pyotp.TOTP(secret).now()

@@ -73,9 +73,9 @@ async def test_a_login_waits_for_no_digest_and_does_not_fail_with_one(world: Leg
         CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             PERFORM pg_advisory_xact_lock(1);
-            RETURN NEW;
+            RETURN NULL;
         END $$;
-        CREATE TRIGGER held BEFORE UPDATE OF hashed_password ON users FOR EACH ROW EXECUTE FUNCTION held();
+        CREATE TRIGGER held BEFORE UPDATE OF hashed_password ON users EXECUTE FUNCTION held();
         SELECT pg_advisory_lock(1);
         """
     )

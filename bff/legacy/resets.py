@@ -1,0 +1,109 @@
+"""Resets of passwords that AX keeps: a code by mail, kept as its hash in `password_reset_codes`, one live code a user."""
+
+import secrets
+from uuid import UUID
+
+from bff.accounts import Account
+from bff.database import Database
+from bff.emails import masked
+from bff.legacy import credentials
+from bff.legacy.credentials import hash_digest
+from bff.legacy.passwords import Passwords
+from bff.legacy.rules import require_fit
+from bff.legacy.system import result_of
+from bff.mail.mailer import Mailer
+from bff.mail.mails import Mail
+from bff.proof.challenges import ATTEMPTS, RESET_CODE_LIFETIME
+from bff.proof.systems import (
+    Changed,
+    CodeSent,
+    Gone,
+    Proved,
+    ResetMethod,
+    State,
+    StepNeeded,
+    SystemName,
+    Trust,
+)
+from bff.refusals import CodeInvalid, CredentialsInvalid, MethodUnavailable
+from bff.tokens import hash_token
+from bff.visitor import Visitor
+from toolkit.database import Connection, queries
+
+LIFETIME = RESET_CODE_LIFETIME
+"""Of a code until it comes back, and then of the right to set a password."""
+DIGITS = 6
+
+_CODE_ID = "code_id"
+"""The fact that a state holds: the row of the code."""
+
+
+class LegacyResets:
+    """Everything is done only while the user is AX's: a code that was sent before the move opens nothing after it."""
+
+    name: SystemName = "legacy"
+
+    def __init__(self, database: Database, passwords: Passwords, mailer: Mailer) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._mailer = mailer
+
+    async def send_code(self, account: Account, method: ResetMethod, visitor: Visitor) -> CodeSent:
+        """Mail a code. Raises as `ResetSystem.send_code` does."""
+        if method != "email":
+            raise MethodUnavailable
+        code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+        async with self._database.transaction() as connection:
+            await _hold(connection, account)
+            await queries.forget_live_reset_codes(connection, user_id=account.id, lifetime=LIFETIME)
+            code_id: UUID = await queries.add_reset_code(
+                connection, user_id=account.id, code_hash=hash_token(code), lifetime=LIFETIME
+            )
+            mail = Mail("password_reset_code", account.email, visitor, code=code, lifetime=LIFETIME)
+            await self._mailer.add(connection, mail)
+        return CodeSent(State({_CODE_ID: str(code_id)}), masked(account.email))
+
+    async def check_code(
+        self, account: Account, state: State, code: str, trust: Trust, visitor: Visitor
+    ) -> State:
+        """Check a code, which works once. Raises as `ResetSystem.check_code` does."""
+        code_id = UUID(state.facts[_CODE_ID])
+        async with self._database.connection() as connection:
+            expected = await queries.spend_reset_attempt(connection, code_id=code_id, most=ATTEMPTS)
+        if expected is None or not secrets.compare_digest(expected, hash_token(code)):
+            raise CodeInvalid
+        async with self._database.transaction() as connection:
+            await _hold(connection, account)
+            if not await queries.use_reset_code(connection, code_id=code_id):
+                raise CodeInvalid
+        return state
+
+    async def set_password(
+        self, account: Account, state: State, password: str, visitor: Visitor
+    ) -> Proved | StepNeeded:
+        """Set the new password. Raises as `ResetSystem.set_password` does."""
+        require_fit(password, "new_password")
+        digest = await self._passwords.digest(password, visitor.network)
+        async with self._database.transaction() as connection:
+            await _hold(connection, account)
+            if not await queries.reset_is_proven(
+                connection, code_id=UUID(state.facts[_CODE_ID]), lifetime=LIFETIME
+            ):
+                raise Gone
+            await queries.forget_reset_codes(connection, user_id=account.id)
+            second_factor = await queries.set_digest(connection, user_id=account.id, digest=digest)
+        return result_of(account, digest, second_factor=second_factor)
+
+    async def version(self, account: Account) -> str:
+        """SHA-256 of the digest; nothing for who has none, or was just moved."""
+        async with self._database.connection() as connection:
+            found = await credentials.find(connection, account.id)
+        return hash_digest(found.digest) if found is not None and found.digest is not None else ""
+
+
+async def _hold(connection: Connection, account: Account) -> None:
+    """Keep the user AX's until the transaction ends. Raises Changed, or CredentialsInvalid with `legacy_login` off."""
+    if await queries.switch(connection, name="legacy_login") != "on":
+        raise CredentialsInvalid("legacy_off")
+    if not await queries.hold_legacy_user(connection, user_id=account.id):
+        raise Changed

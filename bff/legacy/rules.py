@@ -1,0 +1,19 @@
+"""What a new password must be like that AX keeps."""
+
+from bff.password.systems import Rules
+from bff.refusals import FieldError, FieldsInvalid
+
+RULES = Rules(min_length=8, max_length=72)
+"""Clerk takes no longer ones, and one day the password is to work there."""
+
+
+def require_fit(password: str, field: str) -> None:
+    """Raises FieldsInvalid for the field when a password is not what the rules say."""
+    if len(password) < RULES.min_length:
+        raise FieldsInvalid(
+            FieldError(field, "too_short", f"At least {RULES.min_length} characters are needed.")
+        )
+    if RULES.max_length is not None and len(password.encode(errors="surrogatepass")) > RULES.max_length:
+        raise FieldsInvalid(
+            FieldError(field, "too_long", f"At most {RULES.max_length} characters are taken.")
+        )
