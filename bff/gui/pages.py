@@ -14,6 +14,9 @@ FOLDER = Path(__file__).parent
 STATIC = "/static"
 PAGES: Mapping[str, str] = {
     "/": "home.html",
+    "/forgot": "forgot.html",
+    "/forgot/code": "reset-code.html",
+    "/forgot/password": "new-password.html",
     "/login": "login.html",
     "/login/second-factor": "second-factor.html",
     "/security": "security.html",
@@ -37,6 +40,18 @@ POLICY = "; ".join(
     )
 )
 """Nothing from elsewhere, and no script or style in a page itself."""
+
+WORKER = f"{STATIC}/strength.js"
+WORKER_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+"""The worker is told passwords while they are typed: it loads our scripts, and can't speak to anybody."""
 
 
 class Pages:
@@ -62,7 +77,7 @@ class Pages:
             app.router.add_get(path, self._page(template))
         app.router.add_static(STATIC, FOLDER / "static")
         app.middlewares.append(self._not_found())
-        app.on_response_prepare.append(_ask_each_time)
+        app.on_response_prepare.append(_protect)
 
     def _page(self, template: str) -> Handler:
         async def show(request: web.Request) -> web.StreamResponse:
@@ -95,7 +110,9 @@ class Pages:
         return show
 
 
-async def _ask_each_time(request: web.Request, response: web.StreamResponse) -> None:
-    """Let browsers keep the pages' files, which are sent again when they changed."""
+async def _protect(request: web.Request, response: web.StreamResponse) -> None:
+    """Let browsers keep the pages' files, which are sent again when they changed; and keep the worker to itself."""
     if request.path.startswith(STATIC):
         response.headers["Cache-Control"] = "no-cache"
+    if request.path == WORKER:
+        response.headers["Content-Security-Policy"] = WORKER_POLICY

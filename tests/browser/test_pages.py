@@ -114,14 +114,6 @@ async def test_a_new_device_is_trusted_with_the_mailed_code(world: World, tab: T
     await tab.at("/")
 
 
-@phone
-async def test_a_password_that_is_not_safe_any_more(world: World, tab: Tab) -> None:
-    await world.compromise(await world.migrated())
-    await log_in(tab, "clerk@example.com")
-    await tab.sees("Your password was right, but it is not safe to use any more.")
-    assert await tab.page.input_value("#email") == "clerk@example.com"
-
-
 async def test_what_is_wrong_stands_beside_its_field(world: World, tab: Tab) -> None:
     await tab.open("/login")
     await tab.submit()

@@ -1,16 +1,12 @@
 import { call } from "./api.js";
 import { bind } from "./form.js";
-import { goOn, kept, leaveIfLoggedIn } from "./ui.js";
+import { goOn, kept, leaveIfLoggedIn, showNotice } from "./ui.js";
 
 const form = document.getElementById("form");
-const problem = form.querySelector(".form-error");
 
 const lastEmail = kept.get("email");
 if (lastEmail) form.elements.email.value = lastEmail;
-if (kept.get("notice")) {
-  problem.textContent = kept.get("notice");
-  kept.forget("notice");
-}
+showNotice(form);
 
 bind(form, {
   messages: { email: "Please type your email address.", password: "Please type your password." },
@@ -21,4 +17,7 @@ bind(form, {
   },
 });
 if (lastEmail) form.elements.password.focus();
+document.getElementById("forgot").addEventListener("click", () => {
+  kept.put("email", form.elements.email.value.trim()); // which need not be typed again there
+});
 window.addEventListener("pageshow", leaveIfLoggedIn);

@@ -3,7 +3,7 @@
 import { codeForm, ofChallenge } from "./code.js";
 import { bind } from "./form.js";
 import { callSignedIn } from "./session.js";
-import { NEW_PASSWORD } from "./ui.js";
+import { goOn as leaveFor } from "./ui.js";
 
 const PATH = "/auth/reauthenticate";
 
@@ -28,7 +28,7 @@ function goOn(content) {
   if (content.status === "complete") {
     finish(true);
   } else if (content.status === "needs_new_password") {
-    begin(NEW_PASSWORD);
+    leaveFor(content);
   } else {
     first.hidden = true;
     second.hidden = false;

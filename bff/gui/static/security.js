@@ -4,8 +4,9 @@ import { codeForm } from "./code.js";
 import { deviceName } from "./devices.js";
 import { bind, phoneNumber, unavailable } from "./form.js";
 import { callProven } from "./reauthentication.js";
+import { watch } from "./password-field.js";
 import { callSignedIn } from "./session.js";
-import { say } from "./ui.js";
+import { kept, say } from "./ui.js";
 
 const EVENTS = {
   totp_added: "Authenticator app added",
@@ -15,7 +16,7 @@ const EVENTS = {
   phone_removed: "Phone number removed",
   default_phone_changed: "Another phone number gets the codes first",
   password_changed: "Password changed",
-  password_reset: "Password forgotten, and replaced by a new one",
+  password_reset: "New password set with a code",
   other_sessions_ended: "All other sessions ended",
 };
 const AWAY = "away from the overview";
@@ -26,6 +27,7 @@ const problem = overview.querySelector(".form-error");
 const account = document.getElementById("account");
 const panel = overview.querySelector(".unavailable");
 const confirmation = document.getElementById("confirmation");
+const passwordForm = document.querySelector("#password-change form");
 const phoneForm = document.querySelector("#phone form");
 let confirmed = null;
 
@@ -37,6 +39,7 @@ function show(id) {
   for (const view of document.querySelectorAll(".view")) view.hidden = view.id !== id;
   window.scrollTo(0, 0);
   document.querySelector(`#${id} h1`).focus();
+  passwordForm.reset(); // no password stays where nobody sees it
 }
 
 /** Show the overview as it is by now, and say what was done. */
@@ -149,6 +152,13 @@ function setUpAuthenticator(button) {
       ...finishing(enrolment, "/auth/mfa/totp/verify", "Your authenticator app is on."),
     });
   });
+}
+
+async function changePassword() {
+  show("password-change");
+  passwordForm.elements.current_password.focus();
+  const mine = await callSignedIn("GET", "/auth/session");
+  if (mine.status === 200) passwordForm.elements.username.defaultValue = mine.content.user.email;
 }
 
 function addNumber() {
@@ -281,6 +291,25 @@ bind(confirmation.querySelector("form"), {
 });
 confirmation.querySelector(".cancel").addEventListener("click", () => confirmation.close());
 confirmation.addEventListener("close", () => confirmation.querySelector("form").reset());
+
+watch(passwordForm.elements.new_password, () => [passwordForm.elements.username.value].filter(Boolean));
+bind(passwordForm, {
+  messages: {
+    current_password: "Please type the password that you have.",
+    new_password: "Please choose a password.",
+  },
+  send: (values) =>
+    callProven("POST", "/auth/password/change", {
+      current_password: values.current_password,
+      new_password: values.new_password,
+      sign_out_others: values.sign_out_others === "on",
+    }),
+  done: () => back("Your password is changed."),
+});
+document.getElementById("change-password").addEventListener("click", changePassword);
+document.getElementById("forgot").addEventListener("click", () => {
+  kept.put("email", passwordForm.elements.username.value);
+});
 
 bind(phoneForm, {
   messages: { number: "Please type your phone number." },

@@ -1,5 +1,6 @@
 import { call, isOut } from "./api.js";
 import { bind } from "./form.js";
+import { watch } from "./password-field.js";
 import { goOn, kept, leaveIfLoggedIn } from "./ui.js";
 
 const form = document.getElementById("form");
@@ -32,6 +33,9 @@ async function abandon() {
   return null;
 }
 
+watch(form.elements.password, () =>
+  ["email", "first_name", "last_name"].map((name) => form.elements[name].value.trim()).filter(Boolean),
+);
 bind(form, {
   messages: {
     invite: "Please type the code of your invite.",

@@ -2,10 +2,6 @@
 
 import { call } from "./api.js";
 
-/** What is said of a password that must be replaced. */
-export const NEW_PASSWORD =
-  "Your password was right, but it is not safe to use any more. Please ask for a new one first.";
-
 /** Have a screen reader say it: in the topmost dialog if one is open, as what lies under it is not heard. */
 export function say(text) {
   const spoken = [...document.querySelectorAll("dialog[open] [role=status]")].at(-1);
@@ -39,6 +35,24 @@ export const kept = {
   forget: (...names) => names.forEach((name) => sessionStorage.removeItem(name)),
 };
 
+/** Say above a form's button what the page before left to be said. */
+export function showNotice(form) {
+  if (kept.get("notice")) form.querySelector(".form-error").textContent = kept.get("notice");
+  kept.forget("notice");
+}
+
+/** Keep the reset of a password that has begun; no password is ever kept. */
+export function beginReset(content) {
+  kept.put("reset", { method: "email", ...content, email: kept.get("email"), at: Date.now() });
+}
+
+/** Go back to where resets begin. */
+export function endReset() {
+  kept.forget("reset");
+  kept.put("notice", "That took too long, or had too many wrong codes. Please begin again.");
+  location.replace("/forgot");
+}
+
 /** Leave a page that is for people who are not logged in. */
 export async function leaveIfLoggedIn() {
   if (!localStorage.getItem("logged-in")) return;
@@ -47,20 +61,21 @@ export async function leaveIfLoggedIn() {
   else if (answer.status === 401) localStorage.removeItem("logged-in");
 }
 
-/** Go on after a login, a second factor or a signup, as its answer says. */
+/** Go on after a login, a second factor, a signup or a new password, as its answer says. */
 export function goOn(content) {
   if (content.status === "complete") {
-    kept.forget("challenge", "signup", "email", "invite");
+    kept.forget("challenge", "reset", "signup", "email", "invite");
     localStorage.setItem("logged-in", "yes"); // so that /login knows without asking
     location.replace("/");
   } else if (content.status === "needs_email_verification") {
     kept.put("signup", { ...content, at: Date.now() });
     location.assign("/signup/verify");
-  } else if (content.status === "needs_new_password") {
+  } else if (content.status === "needs_new_password" || content.status === "needs_code") {
     kept.forget("challenge");
-    kept.put("notice", NEW_PASSWORD);
-    location.replace("/login");
+    beginReset(content);
+    location.replace("/forgot/code");
   } else {
+    kept.forget("reset");
     kept.put("challenge", content.challenge);
     location.assign("/login/second-factor");
   }
