@@ -54,7 +54,7 @@ _REASONS = (
         "digest_malformed",
         State.REFUSED,
         "the password digest is not of its hasher's form",
-        "clear the digest, so that the user sets a new password, or restore it",
+        "have the view give it in its hasher's form (“Password hashers” in docs/operating.md), or clear it, so that the user sets a new password",
     ),
     Reason(
         "hasher_unsupported",
@@ -264,8 +264,8 @@ class Factor:
 class Create:
     """The user goes over."""
 
-    digest: str | None
-    """Hasher and parameters, for counting; None for a user without a password."""
+    digest: digests.Kind | None
+    """None for a user without a password."""
     factor: Factor | None
     """The second factor, None for a user without."""
     banned: bool
@@ -317,7 +317,7 @@ def plan(user: SourceUser, policy: Policy) -> Plan:
     digest = None
     if user.password_digest is not None:
         try:
-            digest = digests.describe(user.password_digest, user.password_hasher)
+            digest = digests.kind_of(user.password_digest, user.password_hasher)
         except digests.HasherUnsupported:
             return Skip(REASONS["hasher_unsupported"])
         except digests.DigestMalformed:

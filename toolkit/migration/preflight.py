@@ -9,6 +9,7 @@ from toolkit.clerk.addresses import normal_address
 from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.migration.carrier import obstacle
+from toolkit.migration.digests import Kind
 from toolkit.migration.instance import policy_of, rate_of, read_settings
 from toolkit.migration.links import Links
 from toolkit.migration.plan import REASONS, Policy, Reason, Skip, plan
@@ -17,6 +18,8 @@ from toolkit.migration.source import Count, Source, SourceUser, check_view
 
 PAGE = 500
 """Clerk's largest page of users."""
+KINDS = 200
+"""Kinds of digests that are counted each by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,9 @@ class Survey:
 
     examined: int = 0
     importable: int = 0
-    digests: Counter[str] = field(default_factory=Counter)
-    """Importable users by hasher and parameters."""
+    digests: Counter[Kind] = field(default_factory=Counter)
+    """Importable users by what their digests are."""
+    without_password: int = 0
     verified: int = 0
     unverified: int = 0
     second_factor: int = 0
@@ -58,7 +62,10 @@ class Survey:
             self.findings.append(Finding(user.external_id, decided.reason))
             return
         self.importable += 1
-        self.digests[decided.digest or "no password"] += 1
+        if decided.digest is None:
+            self.without_password += 1
+        else:
+            self._count_digest(decided.digest)
         self.verified += user.email_verified
         self.unverified += not user.email_verified
         if decided.factor is not None:
@@ -66,6 +73,11 @@ class Survey:
             self.older_key += decided.factor.by_older_key
             self.backup_codes += bool(decided.factor.backup_codes)
         self.disabled += decided.banned
+
+    def _count_digest(self, kind: Kind) -> None:
+        """Parameters may be as many as users, where each digest has drawn its own: then they are counted together."""
+        known = kind in self.digests or len(self.digests) < KINDS
+        self.digests[kind if known else Kind(kind.hasher, "of other parameters", kind.is_weak)] += 1
 
 
 @dataclass
@@ -193,7 +205,7 @@ def misfits(instance: InstanceSettings, found: Survey) -> list[str]:
             "Nobody signs in with an email address. Enable “Sign-in with email” under User & authentication in Clerk's "
             "Dashboard."
         )
-    if not instance.password_enabled and found.digests.total() > found.digests["no password"]:
+    if not instance.password_enabled and found.digests:
         faults.append(
             "Passwords are off. Enable “Password” under User & authentication in Clerk's Dashboard."
         )

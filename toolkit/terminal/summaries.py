@@ -1,13 +1,14 @@
 """Summaries at the end of a command: what happened to whom, why, and what to do next."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from toolkit.migration.digests import Kind
 from toolkit.migration.importer import Ended
 from toolkit.migration.plan import Reason, State, reason
 from toolkit.migration.preflight import Finding, Report, Survey
@@ -70,7 +71,19 @@ def survey_json(found: Survey) -> dict[str, object]:
     return {
         "examined": found.examined,
         "importable": found.importable,
-        "digests": dict(found.digests),
+        "digests": [
+            {
+                "hasher": kind.hasher,
+                "parameters": kind.parameters,
+                "users": users,
+                "weak": kind.is_weak,
+                "costly": kind.is_costly,
+                "seconds": round(kind.seconds, 3),
+                "mebibytes": round(kind.mebibytes, 1),
+            }
+            for kind, users in found.digests.most_common()
+        ],
+        "without_password": found.without_password,
         "verified": found.verified,
         "unverified": found.unverified,
         "second_factor": found.second_factor,
@@ -210,10 +223,40 @@ def _show_survey(console: Console, found: Survey) -> None:
                 "of these, opened by AX_TOTP_KEY_OLD alone": found.older_key,
                 "of these, with backup codes": found.backup_codes,
                 "disabled, to be banned": found.disabled,
-                **{f"digest: {digest}": users for digest, users in found.digests.most_common()},
             },
         )
     )
+    _show_digests(console, found)
+
+
+def _show_digests(console: Console, found: Survey) -> None:
+    """What passwords are checked against, and what Clerk will make of it."""
+    table = Table(
+        title="\nTheir passwords", title_justify="left", show_header=False, box=None, pad_edge=False
+    )
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for kind, users in found.digests.most_common():
+        table.add_row(str(kind), f"{users:,}", ", ".join(_remarks(kind)))
+    table.add_row("no password", f"{found.without_password:,}", "")
+    console.print(table)
+    if any(kind.is_weak for kind in found.digests):
+        console.print(
+            "[yellow]Weak[/] is less than OWASP asks of new digests. They go over as they are; Clerk hashes plain and salted "
+            "MD5 and SHA-256 and Symfony's SHA-512 anew at the first sign-in, and may others."
+        )
+    if any(kind.is_costly for kind in found.digests):
+        console.print(
+            "[yellow]Costly[/] is what somebody who logs in has to wait for. Try one before all go over."
+        )
+
+
+def _remarks(kind: Kind) -> Iterator[str]:
+    if kind.is_weak:
+        yield "weak"
+    if kind.is_costly:
+        yield f"costly: about {kind.seconds:.1f} s and {kind.mebibytes:,.0f} MiB a login"
 
 
 def _show_findings(console: Console, findings: list[Finding]) -> None:

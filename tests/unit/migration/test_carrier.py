@@ -12,9 +12,10 @@ from tests.unit.clerk.conftest import recorder as recorder
 from tests.unit.migration.test_plan import ORDINARY
 from toolkit.clerk import BackendClient
 from toolkit.migration.carrier import Carrier, NotCarried
+from toolkit.migration.digests import Kind
 from toolkit.migration.plan import Create, Factor
 
-CREATE = Create(digest="argon2id m=8,t=1,p=1", factor=None, banned=False)
+CREATE = Create(digest=Kind("argon2id", "m=8,t=1,p=1"), factor=None, banned=False)
 WITH_CODES = Create(
     digest=None, factor=Factor("JBSWY3DPEHPK3PXP", backup_codes=("abcd1234", "efgh5678")), banned=False
 )

@@ -12,8 +12,9 @@ from pydantic import TypeAdapter
 from tests.unit.clerk.answers import PASSWORD_SETTINGS
 from tests.unit.migration.test_plan import NONCE, OLDER, ORDINARY, POLICY, SECRET, WITH_CODES, WITH_TOTP
 from toolkit.clerk import InstanceSettings
+from toolkit.migration.digests import Kind
 from toolkit.migration.plan import REASONS
-from toolkit.migration.preflight import Finding, Survey, cautions, misfits, survey
+from toolkit.migration.preflight import KINDS, Finding, Survey, cautions, misfits, survey
 from toolkit.migration.source import SourceUser
 
 Attribute = Mapping[str, bool]
@@ -62,7 +63,8 @@ def instance(
 USERS = Survey(
     examined=1500,
     importable=1500,
-    digests=Counter({"argon2id m=8,t=1,p=1": 1400, "no password": 100}),
+    digests=Counter({Kind("argon2id", "m=65536,t=3,p=4"): 1400}),
+    without_password=100,
     second_factor=300,
 )
 
@@ -98,7 +100,7 @@ def test_a_setting_that_does_not_fit_is_named_once_with_its_remedy(
 
 
 def test_passwords_may_be_off_when_nobody_has_one() -> None:
-    without = replace(USERS, digests=Counter({"no password": 1500}))
+    without = replace(USERS, digests=Counter(), without_password=1500)
     assert misfits(instance(password=NO_PASSWORDS), without) == []
 
 
@@ -175,3 +177,18 @@ async def test_second_factors_under_the_older_key_and_with_backup_codes_are_coun
 
     found = await survey(Mock(batches=batches), POLICY)
     assert (found.second_factor, found.older_key, found.backup_codes) == (2, 1, 1)
+
+
+async def test_digests_that_have_each_drawn_their_own_parameters_are_counted_together() -> None:
+    """Memory is flat also then."""
+
+    async def batches() -> AsyncIterator[list[SourceUser]]:
+        for n in range(KINDS + 50):
+            digest = f"pbkdf2_sha256${1000 + n}$salt${'A' * 43}="
+            yield [replace(ORDINARY, password_digest=digest, password_hasher="pbkdf2_sha256_django")] * 2
+
+    found = (await survey(Mock(batches=batches), POLICY)).digests
+    assert len(found) == KINDS + 1
+    assert found.total() == 2 * (KINDS + 50)
+    [(kind, users)] = [(kind, users) for kind, users in found.items() if users > 2]
+    assert (str(kind), kind.is_weak, users) == ("pbkdf2_sha256_django of other parameters", True, 100)

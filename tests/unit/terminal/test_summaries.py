@@ -1,6 +1,7 @@
 """What an operator reads at the end of a command."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from tests.unit.migration.test_plan import ORDINARY, POLICY, SECRET, WITH_TOTP
+from toolkit.migration.digests import kind_of
 from toolkit.migration.importer import Ended
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import REASONS, State
@@ -79,7 +81,8 @@ def test_preflight_counts_the_users() -> None:
         "with an unverified address 1",
         "with a second factor (TOTP) 1",
         "disabled, to be banned 1",
-        "digest: argon2id m=8,t=1,p=1 3",
+        "argon2id m=8,t=1,p=1 3 weak",
+        "no password 0",
         "At 0.1 requests a second the import takes about 30 s.",
     ):
         assert line in told
@@ -118,7 +121,18 @@ def test_preflight_for_programs_has_every_finding() -> None:
         "clerk_users": 2001,
         "examined": 107,
         "importable": 3,
-        "digests": {"argon2id m=8,t=1,p=1": 3},
+        "digests": [
+            {
+                "hasher": "argon2id",
+                "parameters": "m=8,t=1,p=1",
+                "users": 3,
+                "weak": True,
+                "costly": False,
+                "seconds": 0,
+                "mebibytes": 0,
+            }
+        ],
+        "without_password": 0,
         "verified": 2,
         "unverified": 1,
         "second_factor": 1,
@@ -133,6 +147,22 @@ def test_preflight_for_programs_has_every_finding() -> None:
     }
     assert len(findings) == 104
     assert findings[0] == {"user_id": "broken-0", "code": "email_invalid", "state": "refused"}
+
+
+def test_weak_and_costly_digests_are_told_with_what_comes_of_them() -> None:
+    found = clean()
+    assert "Weak is less than OWASP asks" in shown(lambda console: show_dry_run(console, found))
+    found.digests = Counter(
+        {kind_of("$argon2id$v=19$m=1048576,t=4,p=1$c29tZXNhbHQ$" + "A" * 22, "argon2id"): 7}
+    )
+    told = shown(lambda console: show_dry_run(console, found))
+    assert "argon2id m=1048576,t=4,p=1 7 costly: about 3.7 s and 1,024 MiB a login" in told
+    assert "Costly is what somebody who logs in has to wait" in told
+    assert "weak" not in told.lower()
+    found.digests = Counter({kind_of("$2b$12$" + "a" * 53, "bcrypt"): 7})
+    told = shown(lambda console: show_dry_run(console, found))
+    assert "bcrypt cost=12 7" in told
+    assert "costly" not in told.lower()
 
 
 def test_a_dry_run_says_that_nothing_was_sent() -> None:
