@@ -173,6 +173,10 @@ MALFORMED = (
     ("pbkdf2_sha512_hex", f"pbkdf2_sha512_hex$1000$salt${HEX_64}"),
     ("pbkdf2_sha512_hex", f"pbkdf2_sha512$1000$73616c74${HEX_64}"),
     ("scrypt_firebase", f"{SHA512_BASE64}$c2FsdA==${FIREBASE_KEY}$Bw==$8"),
+    (
+        "scrypt_firebase",
+        f"{SHA512_BASE64[:-2]}A=$c2FsdA==${FIREBASE_KEY}$Bw==$8$14",
+    ),  # a byte more than the key
     ("scrypt_firebase", f"{SHA512_BASE64}$c2FsdA==${FIREBASE_KEY}$Bw==$8$15"),
     ("scrypt_firebase", f"{SHA512_BASE64}$c2FsdA==${FIREBASE_KEY}$Bw==$9$14"),
     ("scrypt_firebase", f"{SHA256_BASE64}$c2FsdA==${FIREBASE_KEY}$Bw==$8$14"),

@@ -199,8 +199,8 @@ def _pbkdf2_sha1(hasher: str, match: re.Match[str]) -> Kind:
 
 
 def _scrypt_firebase(hasher: str, match: re.Match[str]) -> Kind:
-    if len(match["hash"]) != len(match["key"]):  # the one is the other, encrypted
-        raise ValueError
+    if len(base64.b64decode(match["hash"])) != len(base64.b64decode(match["key"])):
+        raise ValueError  # the hash is the key, encrypted
     rounds, memory = int(match["rounds"]), int(match["memory"])
     return _scrypt(hasher, f"rounds={rounds},mem_cost={memory}", 2**memory, rounds, 1)
 
