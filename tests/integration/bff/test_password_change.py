@@ -128,10 +128,10 @@ async def test_wrong_current_passwords_count_where_those_of_a_re_authentication_
 
 
 async def test_new_passwords_that_are_not_taken_do_not_count(world: World) -> None:
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
     await world.migrated()
     bff = await world.bff()
     token = await bff.token(EMAIL)
-    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
     for _ in range(8):
         await change(bff, token, new="short")
     assert (await change(bff, token)).status == 204

@@ -135,6 +135,28 @@ async def test_everybody_is_answered_alike(world: World) -> None:
     assert all(other == told[0] for other in told)
 
 
+async def test_a_disabled_account_gets_no_code(world: World) -> None:
+    await world.migrated()
+    await world.migrated("disabled@example.com")
+    await world.connection.execute(
+        "UPDATE users SET disabled_at = now() WHERE email = 'disabled@example.com'"
+    )
+    bff = await world.bff()
+    await begin(bff, "disabled@example.com")
+    await begin(bff)
+    await code(world)
+    outbox = await asyncio.to_thread(world.emulator.control, "GET", "outbox")
+    assert {mail["to"] for mail in outbox} == {EMAIL}
+
+
+async def test_an_account_that_is_disabled_meanwhile_is_over(world: World) -> None:
+    await world.migrated()
+    bff = await world.bff()
+    reset_id = await proven(world, bff)
+    await world.connection.execute("UPDATE users SET disabled_at = now()")
+    assert (await complete(bff, reset_id)).code == "challenge_expired"
+
+
 async def test_five_wrong_codes_end_it(world: World) -> None:
     await world.migrated()
     bff = await world.bff()
@@ -173,6 +195,7 @@ async def test_nothing_is_set_before_the_code_came_back(world: World) -> None:
     reset_id = await begin(bff)
     await code(world)
     assert (await complete(bff, reset_id)).code == "challenge_expired"
+    assert not any("reset_password" in request for request in world.emulator.stats()["requests"])
     assert (await bff.login(EMAIL)).status == 200
 
 
