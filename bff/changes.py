@@ -166,6 +166,7 @@ class Changes:
                 if account is None:
                     return
                 await self._events.add(connection, account, change.kind, change.visitor)
+                await queries.void_challenges(connection, user_id=str(account.id))
                 if change.sign_out_others or before:
                     ended = await self._sessions.revoke_others(connection, account.id, change.session_id)
                     await self._events.add(connection, account, "other_sessions_ended", change.visitor)

@@ -70,6 +70,13 @@ SET used_at = now()
 WHERE id_hash = :id_hash AND used_at IS NULL AND expires_at > now()
 RETURNING true;
 
+-- name: void_challenges(user_id)!
+-- The ways in to an account have changed: who is in the middle of proving something for it, perhaps with the password from
+-- before, begins anew. What is being set up in a session is not meant.
+UPDATE clerk_migration.challenges
+SET used_at = now()
+WHERE user_id = :user_id::text AND purpose <> 'enrol' AND used_at IS NULL;
+
 -- name: spend_code(user_id, code_hash, step, lifetime)$
 -- Use up an authenticator code, and with it all of older steps: true once. To be called with the user's row locked, so that
 -- who comes second sees what the first spent.

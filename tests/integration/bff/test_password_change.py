@@ -52,6 +52,18 @@ async def test_a_password_is_changed_and_everybody_else_is_out(world: World) -> 
     await until(mine_and_the_new_one)
 
 
+@pytest.mark.parametrize("sign_out_others", [True, False])
+async def test_nobody_finishes_a_login_that_the_old_password_began(
+    world: World, sign_out_others: bool
+) -> None:
+    await world.migrated(totp=True)
+    bff = await world.bff()
+    token = await world.token(bff, EMAIL)
+    begun = (await bff.login(EMAIL)).content["challenge"]["id"]
+    assert (await change(bff, token, sign_out_others=sign_out_others)).status == 204
+    assert (await bff.finish(begun, await world.fresh_code())).code == "challenge_expired"
+
+
 async def test_this_session_stays_and_stays_proven(world: World) -> None:
     await world.migrated()
     bff = await world.bff()

@@ -115,6 +115,14 @@ async def test_the_second_factor_is_asked_for_before_there_is_a_session(world: W
     assert await bff.signed_in(done.content["token"])
 
 
+async def test_nobody_finishes_a_login_that_the_old_password_began(world: World) -> None:
+    await world.migrated(totp=True)
+    bff = await world.bff()
+    begun = (await bff.login(EMAIL)).content["challenge"]["id"]
+    assert (await complete(bff, await proven(world, bff))).content["status"] == "needs_second_factor"
+    assert (await bff.finish(begun, await world.fresh_code())).code == "challenge_expired"
+
+
 async def test_everybody_is_answered_alike(world: World) -> None:
     """Invariant 9."""
     await world.migrated()
