@@ -72,10 +72,14 @@ RETURNING true;
 
 -- name: void_challenges(user_id)!
 -- The ways in to an account have changed: who is in the middle of proving something for it, perhaps with the password from
--- before, begins anew. What is being set up in a session is not meant.
+-- before, begins anew. Not meant is what is being set up in a session, nor a reset that waits for its code: whoever began that
+-- must not learn that there is an account (invariant 9).
 UPDATE clerk_migration.challenges
 SET used_at = now()
-WHERE user_id = :user_id::text AND purpose <> 'enrol' AND used_at IS NULL;
+WHERE
+    user_id = :user_id::text
+    AND (purpose IN ('login', 'reauthentication') OR kind = 'new_password')
+    AND used_at IS NULL;
 
 -- name: spend_code(user_id, code_hash, step, lifetime)$
 -- Use up an authenticator code, and with it all of older steps: true once. To be called with the user's row locked, so that

@@ -123,6 +123,17 @@ async def test_nobody_finishes_a_login_that_the_old_password_began(world: World)
     assert (await bff.finish(begun, await world.fresh_code())).code == "challenge_expired"
 
 
+async def test_who_began_a_reset_does_not_learn_that_the_password_was_changed(world: World) -> None:
+    """Invariant 9."""
+    await world.migrated()
+    bff = await world.bff()
+    token, stranger = await bff.token(EMAIL), await begin(bff)
+    body = {"current_password": PASSWORD, "new_password": NEW}
+    assert (await bff.call("POST", "/auth/password/change", body, token=token)).status == 204
+    codes = [(await verify(bff, stranger, wrong_code())).code for _ in range(6)]
+    assert codes == ["code_invalid"] * 5 + ["challenge_expired"]
+
+
 async def test_everybody_is_answered_alike(world: World) -> None:
     """Invariant 9."""
     await world.migrated()
