@@ -3,7 +3,7 @@
 from bff.password.systems import Rules
 from bff.refusals import FieldError, FieldsInvalid
 
-RULES = Rules(min_length=8, max_length=72)
+RULES = Rules(min_length=8, max_length=None, max_bytes=72)
 """Clerk takes no longer ones, and one day the password is to work there."""
 
 
@@ -13,7 +13,11 @@ def require_fit(password: str, field: str) -> None:
         raise FieldsInvalid(
             FieldError(field, "too_short", f"At least {RULES.min_length} characters are needed.")
         )
-    if RULES.max_length is not None and len(password.encode(errors="surrogatepass")) > RULES.max_length:
+    if len(password.encode(errors="surrogatepass")) > RULES.max_bytes:
         raise FieldsInvalid(
-            FieldError(field, "too_long", f"At most {RULES.max_length} characters are taken.")
+            FieldError(
+                field,
+                "too_long",
+                f"At most {RULES.max_bytes} characters are taken, fewer if they have accents.",
+            )
         )

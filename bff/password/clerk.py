@@ -17,8 +17,8 @@ from bff.sessions.service import Session
 from bff.visitor import Visitor
 from toolkit.clerk import ClerkError, ClientInvalid, ReverificationRequired
 
-MOST_LENGTH = 72
-"""What Clerk takes at most where the instance says nothing of its own."""
+MOST_BYTES = 72
+"""What Clerk takes at most, whatever the instance says."""
 
 
 class ClerkPasswords:
@@ -45,7 +45,8 @@ class ClerkPasswords:
         }
         return Rules(
             settings.min_length,
-            settings.max_length or MOST_LENGTH,
+            settings.max_length or None,
+            MOST_BYTES,
             tuple(kind for kind, wanted in required.items() if wanted),
             settings.min_zxcvbn_strength or None,
         )

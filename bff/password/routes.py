@@ -28,6 +28,9 @@ class RulesView(Answer):
 
     min_length: int
     max_length: int | None
+    """In characters, as `min_length`."""
+    max_bytes: int
+    """In UTF-8."""
     requires: tuple[Character, ...]
     """Kinds of characters of which there must be one."""
     min_strength: int | None
@@ -160,6 +163,7 @@ class PasswordRoutes:
             RulesView(
                 min_length=rules.min_length,
                 max_length=rules.max_length,
+                max_bytes=rules.max_bytes,
                 requires=rules.requires,
                 min_strength=rules.min_strength,
             )

@@ -20,6 +20,9 @@ class Rules:
 
     min_length: int
     max_length: int | None
+    """In characters, as `min_length`."""
+    max_bytes: int
+    """In UTF-8, for what a hasher reads."""
     requires: tuple[Character, ...] = ()
     """Kinds of characters of which there must be one."""
     min_strength: int | None = None
@@ -60,6 +63,7 @@ def strictest(*all_rules: Rules) -> Rules:
     return Rules(
         min_length=max(rules.min_length for rules in all_rules),
         max_length=min(most, default=None),
+        max_bytes=min(rules.max_bytes for rules in all_rules),
         requires=tuple(dict.fromkeys(required)),
         min_strength=max(strengths, default=None),
     )

@@ -12,13 +12,14 @@ const KINDS = {
 };
 const VERDICTS = ["Very easy to guess", "Easy to guess", "Not easy to guess", "Hard to guess", "Very hard to guess"];
 const QUIET_MS = 1200;
+const encoder = new TextEncoder();
 
-function length({ min_length: least, max_length: most }) {
+function length({ min_length: least, max_length: most, max_bytes: bytes }) {
   return {
-    text: most === null ? `At least ${least} characters` : `${least} to ${most} characters`,
+    text: `${least} to ${Math.min(most ?? bytes, bytes)} characters`,
     holds: (typed) => {
       const characters = [...typed].length;
-      return characters >= least && (most === null || characters <= most);
+      return characters >= least && characters <= (most ?? bytes) && encoder.encode(typed).length <= bytes;
     },
   };
 }

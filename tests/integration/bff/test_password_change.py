@@ -217,7 +217,13 @@ async def test_a_session_from_before_the_move_is_proven_first(world: World) -> N
 async def test_the_rules_are_the_instances(world: World) -> None:
     bff = await world.bff()
     rules = await bff.call("GET", "/auth/password/rules")
-    assert rules.content == {"min_length": 8, "max_length": 72, "requires": [], "min_strength": None}
+    assert rules.content == {
+        "min_length": 8,
+        "max_length": None,
+        "max_bytes": 72,
+        "requires": [],
+        "min_strength": None,
+    }
 
 
 async def test_rules_that_the_instance_has_beside_lengths(world: World) -> None:
@@ -232,6 +238,7 @@ async def test_rules_that_the_instance_has_beside_lengths(world: World) -> None:
     assert (await bff.call("GET", "/auth/password/rules")).content == {
         "min_length": 12,
         "max_length": 64,
+        "max_bytes": 72,
         "requires": ["uppercase", "number"],
         "min_strength": 3,
     }
