@@ -99,7 +99,7 @@ async def test_it_ends_a_reset_that_is_under_way(world: LegacyWorld) -> None:
     reset_id = await begin(bff)
     sent = await code(world)
     assert (await change(bff, token)).status == 204
-    assert (await verify(bff, reset_id, sent)).code == "code_invalid"
+    assert (await verify(bff, reset_id, sent)).code == "challenge_expired"
 
 
 async def test_the_rules_are_the_strictest(world: LegacyWorld) -> None:
