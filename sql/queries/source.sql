@@ -88,6 +88,15 @@ WHERE
     (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
     AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails));
 
+-- name: is_empty(percent, emails)$
+-- Whether the cohort has nobody, in Clerk or not.
+SELECT NOT EXISTS (
+    SELECT FROM cohort AS c
+    WHERE
+        (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
+        AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails))
+);
+
 -- name: present_emails(emails)
 -- Which of these addresses (as `normal_address` has them) some user has.
 SELECT DISTINCT clerk_migration.normal_address(email) AS email

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from toolkit.cli.environment import environment_option
 from toolkit.cli.options import (
-    INTERRUPTED,
     confirm,
     json_option,
     parse_selection,
@@ -24,7 +23,7 @@ from toolkit.cli.options import (
 )
 from toolkit.database import address
 from toolkit.environment import Environment
-from toolkit.errors import ToolkitError
+from toolkit.errors import INTERRUPTED, NEEDS_PERSON, NeedsPerson, ToolkitError
 from toolkit.migration.importer import Begun, Ended, import_users, look_ahead
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import State
@@ -44,7 +43,7 @@ from toolkit.terminal.progress import Meter, View, view
 def preflight(environment: Environment, rate: float | None, as_json: bool, **selected: Any) -> None:
     """Say what the import would do; changes nothing.
 
-    Exits 1 when something needs a person: a setting of the Clerk instance, or a user who could not go over.
+    Exits 3 when something needs a person: a setting of the Clerk instance, or a user who could not go over.
     """
     with Console(stderr=True).status("Reading the source") as shown:
         report = uvloop.run(
@@ -59,7 +58,7 @@ def preflight(environment: Environment, rate: float | None, as_json: bool, **sel
         print_json(summaries.preflight_json(report))
     else:
         summaries.show_preflight(Console(), report, environment.name)
-    sys.exit(1 if report.blocked else 0)
+    sys.exit(NEEDS_PERSON if report.blocked else 0)
 
 
 @click.command("import")
@@ -77,7 +76,7 @@ def import_(
     Streams from the live database, and may be stopped (Ctrl-C) or killed at any time: running it again goes on
     where it stopped and touches nothing that is done.
 
-    Exits 0 when everybody went over, 1 when it failed or some users need a person, 130 when interrupted.
+    Exits 0 when everybody went over, 1 when it failed, 3 when some users need a person, 130 when interrupted.
     """
     selection = parse_selection(**selected)
     if dry_run:
@@ -89,7 +88,8 @@ def import_(
         try:
             ended = uvloop.run(_import(environment, selection, rate, progress))
         except ToolkitError as error:
-            progress.event("ended", {"outcome": "failed", "error": str(error)})
+            outcome = "nobody" if isinstance(error, NeedsPerson) else "failed"
+            progress.event("ended", {"outcome": outcome, "error": str(error)})
             raise
     counts = {**ended.tally.as_json(), "users": ended.tally.users, "needs_person": ended.tally.needs_person}
     progress.event("ended", {"run": ended.run_id, "outcome": ended.outcome, **counts})
@@ -97,7 +97,7 @@ def import_(
         summaries.show_import(Console(), ended, environment.name)
     if ended.outcome == "interrupted":
         sys.exit(INTERRUPTED)
-    sys.exit(1 if ended.tally.needs_person or ended.leftovers else 0)
+    sys.exit(NEEDS_PERSON if ended.tally.needs_person or ended.leftovers else 0)
 
 
 def _ask(environment: Environment, selection: Selection) -> None:
@@ -179,7 +179,7 @@ def _dry_run(environment: Environment, selection: Selection, as_json: bool) -> N
         print_json(summaries.survey_json(found))
     else:
         summaries.show_dry_run(Console(), found)
-    sys.exit(1 if found.blocked else 0)
+    sys.exit(NEEDS_PERSON if found.blocked else 0)
 
 
 @click.command()

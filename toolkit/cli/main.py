@@ -10,9 +10,8 @@ import click
 import structlog
 
 from toolkit.cli import imports, runtime, schema
-from toolkit.cli.options import INTERRUPTED
 from toolkit.cli.sandbox import sandbox
-from toolkit.errors import ToolkitError
+from toolkit.errors import FAILED, INTERRUPTED, NeedsPerson, ToolkitError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -53,20 +52,22 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except NeedsPerson as error:
+        _fail(str(error), error.exit_code)
     except ToolkitError as error:
         _fail(f"Error: {error}", error.exit_code)
     except (KeyboardInterrupt, asyncio.CancelledError):
         _fail("Interrupted. Running the same command again goes on from here.", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing it does not complain
-        sys.exit(1)
+        sys.exit(FAILED)
     except Exception as error:
         if os.environ.get("TOOLKIT_DEBUG"):
             raise
         _fail(
             f"Error: this should not have happened: {type(error).__name__}. Nothing is lost; the command may be run "
             "again. Set TOOLKIT_DEBUG=1 to see where it happened, and report it.",
-            1,
+            FAILED,
         )
 
 

@@ -14,10 +14,6 @@ from toolkit.migration.selection import Selection
 
 Command = Callable[..., None]
 
-INTERRUPTED = 130
-"""The exit code of a command that was told to stop."""
-
-
 yes_option = click.option("--yes", is_flag=True, help="Do not ask before beginning.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
 

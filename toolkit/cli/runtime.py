@@ -11,6 +11,7 @@ from toolkit.cli.environment import environment_option
 from toolkit.cli.options import Hours, confirm, json_option, print_json, yes_option
 from toolkit.database import address
 from toolkit.environment import Environment
+from toolkit.errors import FAILED, NEEDS_PERSON
 from toolkit.sweep.runner import count_open, run_sweep
 from toolkit.sweep.signups import SETTLE
 
@@ -81,8 +82,8 @@ def _what_it_means(environment: Environment, name: str, value: str) -> str:
 def sweep(environment: Environment, unverified_hours: float | None, yes: bool, as_json: bool) -> None:
     """Finish or undo what broke half way: signups whose process died, and those that were never verified.
 
-    A running BFF does it by itself, every half minute. Exits 1 when something is left: Clerk does not answer, or may
-    still be at work on it.
+    A running BFF does it by itself, every half minute. Exits 1 when Clerk does not answer, 3 when something is left for
+    the next sweep because Clerk may still be at work on it.
     """
     if not yes:
         clerk, signups = environment.clerk, uvloop.run(count_open(environment))
@@ -106,4 +107,6 @@ def sweep(environment: Environment, unverified_hours: float | None, yes: bool, a
                 f"Clerk may still be at work on what broke off less than {minutes:.0f} minutes ago. Sweep again then.",
                 err=True,
             )
-    sys.exit(1 if swept.left else 0)
+    if swept.errors:
+        sys.exit(FAILED)
+    sys.exit(NEEDS_PERSON if swept.left else 0)

@@ -24,7 +24,7 @@ from toolkit.migration.carrier import NotCarried, not_carried
 from toolkit.migration.instance import policy_of, rate_of, read_settings
 from toolkit.migration.ledger import Ledger, LinkImpossible, Outcome
 from toolkit.migration.links import Links, Sent
-from toolkit.migration.plan import REASONS, Create, Policy, Skip, State, plan
+from toolkit.migration.plan import REASONS, Create, Policy, Reason, Skip, State, plan
 from toolkit.migration.run import Run, Stop, Tally, one_run
 from toolkit.migration.selection import Selection, open_source
 from toolkit.migration.source import Count, Source, SourceUser
@@ -66,8 +66,8 @@ class Importer:
     """A row that changes under the import is sent again, one that is locked waited for: so often, so many seconds."""
     OUTAGES = 25
     """Users in a row that Clerk did not answer for, after which the run stops."""
-    REFUSALS = 100
-    """Users in a row that Clerk refused, after which the run stops."""
+    ALIKE = 100
+    """Users in a row that were sent and did not go over for the same reason, after which the run stops."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Importer:
         self._limit = limit
         self._seen = seen
         self._unanswered = 0
-        self._refused = 0
+        self._alike: tuple[str, int] = ("", 0)  # a reason's code, and how many in a row had it
         self._unsent: list[SourceUser] = []
 
     async def run(self) -> None:
@@ -148,6 +148,7 @@ class Importer:
 
     async def _outcome(self, user: SourceUser, create: Create) -> Outcome | None:
         """Carry one user over; None when the user was not begun, or is gone."""
+        said = ""
         try:
             outcome = await self._carry(user, create)
         except (NotCarried, LinkImpossible) as error:
@@ -156,8 +157,7 @@ class Importer:
             self._stop(error)
             return None
         except ClerkApiError as error:
-            self._count_refusal(error)
-            return Outcome.not_linked(user, not_carried(error).reason)
+            outcome, said = Outcome.not_linked(user, not_carried(error).reason), f" {error}"
         except ClerkRateLimited:
             outcome = Outcome.not_linked(user, REASONS["rate_limited"])
         except ClerkUnavailable as error:
@@ -165,24 +165,30 @@ class Importer:
             if error.maybe_applied:
                 self._run.unsure.add(user.external_id)
             return Outcome.not_linked(user, REASONS["clerk_unavailable"])
-        self._unanswered = self._refused = 0
+        self._unanswered = 0
+        if outcome is not None:
+            self._count_alike(outcome.reason, said)
         return outcome
 
-    def _count_refusal(self, error: ClerkApiError) -> None:
-        self._unanswered = 0
-        if error.params:
-            return  # a value of this user's: it says nothing about the others
-        self._refused += 1
-        if self._refused == self.REFUSALS:
+    def _count_alike(self, reason: Reason | None, said: str) -> None:
+        """Stop at many in a row with one reason: it is hardly about each of them, and going on helps nobody.
+
+        `said` is what Clerk had to say to the last one.
+        """
+        code = reason.code if reason else ""
+        before, count = self._alike
+        self._alike = code, count + 1 if code == before else 1
+        if reason is not None and self._alike[1] == self.ALIKE:
             self._stop(
                 ImportStopped(
-                    f"Clerk refused {self.REFUSALS} users in a row, so the import stopped: {error} It is probably about "
-                    "the instance and not about them. Once that is mended, run the same command again."
+                    f"{self.ALIKE} users in a row did not go over for the same reason, so the import stopped: {reason.code}, "
+                    f"{reason.meaning}.{said} To do: {reason.remedy}. Then run the same command again; or, if they are to stay "
+                    "where they are, have a cohort leave them out."
                 )
             )
 
     def _count_outage(self, error: ClerkError) -> None:
-        self._refused = 0
+        self._alike = "", 0
         self._unanswered += 1
         if self._unanswered == self.OUTAGES:
             self._stop(

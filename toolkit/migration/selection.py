@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from toolkit.database import Connection
 from toolkit.environment import Environment
-from toolkit.errors import UsageError
+from toolkit.errors import NeedsPerson, UsageError
 from toolkit.migration.source import Cohort, Source
 
 
@@ -16,6 +16,10 @@ class CohortUnknown(UsageError):
 
 class EmailUnknown(UsageError):
     """Nobody has an address that was asked for."""
+
+
+class NobodySelected(NeedsPerson):
+    """Nobody is in the selection, neither on legacy nor in Clerk."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,19 @@ class Selection:
 async def open_source(
     environment: Environment, selection: Selection
 ) -> AsyncIterator[tuple[Connection, Source]]:
-    """The source, on a connection of its own. Raises CohortUnknown, EmailUnknown, and what `Source.open` raises."""
+    """The source, on a connection of its own, with somebody in it.
+
+    Raises CohortUnknown, EmailUnknown, NobodySelected, and what `Source.open` raises.
+    """
     cohort = selection.resolve(environment)
     async with environment.connect() as connection:
         source = await Source.open(connection, cohort)
         await _require_emails(source)
+        if await source.is_empty():
+            raise NobodySelected(
+                f"Nobody is in the selection ({selection}): the source view has no such user, neither on legacy nor in Clerk. "
+                f"Nothing was done. Look at {_where_to_look(selection)}."
+            )
         yield connection, source
 
 
@@ -76,3 +88,10 @@ async def _require_emails(source: Source) -> None:
         raise EmailUnknown(
             f"No user has the address {', '.join(missing)}. Check --only; case does not matter."
         )
+
+
+def _where_to_look(selection: Selection) -> str:
+    if selection.cohort is not None:
+        return f"the condition of {selection.cohort!r} in the playbook, under import.cohorts"
+    view = "the view clerk_migration.source, and at what the user in DATABASE_URL may see of its table"
+    return f"a larger --percent, or at {view}" if selection.percent is not None else view

@@ -4,7 +4,8 @@ The view is the contract: anybody's users table, seen as these columns. `Source`
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -173,6 +174,11 @@ class Source:
         record = await queries.count_due(self._connection, **self._cohort.parameters())
         return Count(record["total"], record["linked"])
 
+    async def is_empty(self) -> bool:
+        """Whether the cohort has nobody at all, in Clerk or not. Raises CohortInvalid."""
+        with self._row_errors():
+            return bool(await queries.is_empty(self._connection, **self._cohort.parameters()))
+
     async def missing_emails(self) -> list[str]:
         """Addresses that the cohort names and nobody has."""
         wanted = {normal_address(email): email for email in self._cohort.emails or ()}
@@ -221,15 +227,20 @@ class Source:
 
     async def _users(self, query: Any, **parameters: object) -> list[SourceUser]:
         async with self._busy:  # a Postgres connection answers one query at a time
-            try:
+            with self._row_errors():
                 return [
                     SourceUser.from_record(record) async for record in query(self._connection, **parameters)
                 ]
-            except asyncpg.DataError as error:  # its text may hold a value of the row
-                raise CohortInvalid(
-                    f"The source view, or the cohort's condition `{self._cohort.condition}`, fails on some row "
-                    f"({type(error).__name__}, SQLSTATE {error.sqlstate})."
-                ) from None
+
+    @contextmanager
+    def _row_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except asyncpg.DataError as error:  # its text may hold a value of the row
+            raise CohortInvalid(
+                f"The source view, or the cohort's condition `{self._cohort.condition}`, fails on some row "
+                f"({type(error).__name__}, SQLSTATE {error.sqlstate})."
+            ) from None
 
 
 async def check_view(connection: Connection) -> None:

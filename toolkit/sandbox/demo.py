@@ -13,7 +13,7 @@ import pyotp
 from rich.console import Console
 
 from toolkit.clerk import BackendClient, ClerkConfig
-from toolkit.errors import ToolkitError
+from toolkit.errors import NEEDS_PERSON, ToolkitError
 from toolkit.sandbox import state
 
 SAMPLE = 25
@@ -63,13 +63,13 @@ def demo(users: int) -> None:
     )
     _step(
         console,
-        "What would the import do? (It finds the broken rows, and so exits 1)",
+        "What would the import do? (It finds the broken rows, and so exits 3)",
         "preflight",
         "--env",
         "sandbox",
-        expected=(0, 1),
+        expected=(0, NEEDS_PERSON),
     )
-    _step(console, "The import", "import", "--env", "sandbox", "--yes", expected=(0, 1))
+    _step(console, "The import", "import", "--env", "sandbox", "--yes", expected=(0, NEEDS_PERSON))
     proof = asyncio.run(_prove(_seeded_users()))
     _conclude(console, proof)
 

@@ -53,13 +53,37 @@ async def test_import_ends_with_a_summary_and_exit_code_0(world: World, playbook
     assert run("import", "--yes", "--env", playbook, variables=world.variables)[0] == 0
 
 
-async def test_users_who_need_a_person_make_exit_code_1_and_are_listed(world: World, playbook: str) -> None:
+async def test_users_who_need_a_person_make_exit_code_3_and_are_listed(world: World, playbook: str) -> None:
     broken = await world.add("broken")
     code, out, _ = run("import", "--yes", "--env", playbook, variables=world.variables)
-    assert code == 1
+    assert code == 3
     assert "email_invalid" in out
+    assert run("import", "--dry-run", "--env", playbook, variables=world.variables)[0] == 3
     code, out, _ = run("status", "--env", playbook, "--users", variables=world.variables)
     assert (code, out.split()) == (0, [broken, "refused", "email_invalid"])
+
+
+@pytest.mark.parametrize(
+    "command", [("preflight",), ("import", "--dry-run"), ("import", "--yes")], ids=" ".join
+)
+async def test_an_empty_cohort_is_exit_code_3_and_a_sentence(
+    world: World, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    await world.add()
+    playbook = tmp_path / "own.yaml"
+    cohorts = {"staff": "email LIKE '%@nowhere.example'"}
+    playbook.write_text(yaml.safe_dump(PLAYBOOK | {"import": {"cohorts": cohorts}}))
+    code, _, err = run(*command, "--env", str(playbook), "--cohort", "staff", variables=world.variables)
+    assert code == 3
+    assert err.startswith("Nobody is in the selection (the cohort 'staff')")
+    assert await world.connection.fetchval("SELECT count(*) FROM clerk_migration.runs") == 0
+
+
+async def test_a_cohort_that_is_all_in_clerk_is_done(world: World, playbook: str) -> None:
+    await world.add()
+    for _ in range(2):
+        code, _, _ = run("import", "--yes", "--percent", "100", "--env", playbook, variables=world.variables)
+        assert code == 0
 
 
 async def test_events_are_json_lines(world: World, playbook: str) -> None:
@@ -89,7 +113,7 @@ async def test_preflight_and_status_speak_json(world: World, playbook: str) -> N
 async def test_preflight_lists_every_user_that_would_stay(world: World, playbook: str) -> None:
     broken = [await world.add(f"broken{n}") for n in range(30)]
     code, out, _ = run("preflight", "--env", playbook, variables=world.variables)
-    assert code == 1
+    assert code == 3
     assert all(user_id in out for user_id in broken)
 
 

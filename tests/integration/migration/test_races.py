@@ -15,7 +15,7 @@ from tests.waiting import SECONDS, until
 from toolkit import database, paths
 from toolkit.clerk import FrontendClient
 from toolkit.database import ANYBODYS, DatabaseUnreachable, queries
-from toolkit.migration.importer import Importer
+from toolkit.migration.importer import Importer, ImportStopped
 from toolkit.migration.ledger import Ledger, TakenOver
 from toolkit.migration.links import Links, Sent
 from toolkit.migration.run import CopiedDatabase, begin
@@ -182,6 +182,7 @@ async def test_what_a_killed_run_left_in_clerk_is_withdrawn_by_the_next(
         "INSERT INTO clerk_migration.sending SELECT $1, max(id) FROM clerk_migration.runs", user_id
     )
     await world.connection.execute(f"UPDATE users SET {change}")  # noqa: S608
+    await world.add("another@example.com")
     await world.run(cohort=cohort)
     assert await world.clerk_user(user_id) is None
     assert await world.connection.fetchval("SELECT count(*) FROM clerk_migration.sending") == 0
@@ -321,14 +322,18 @@ async def test_a_copy_of_a_database_is_not_imported(world: World) -> None:
     assert (await world.run()).tally.as_json()["states"] == {"linked": 1}
 
 
-async def test_a_long_stretch_of_rows_that_clerk_refuses_stops_nobody_behind_it(world: World) -> None:
-    for user_id in await world.add_many(Importer.REFUSALS + 20):
-        await world.connection.execute(
-            "UPDATE users SET first_name = repeat('x', 300) WHERE id::text = $1", user_id
-        )
+async def test_a_long_stretch_that_clerk_refuses_alike_stops_the_import_and_a_cohort_goes_past_it(
+    world: World,
+) -> None:
+    """Also where Clerk's error names a value of the user's."""
+    await world.add_many(Importer.ALIKE + 150)
+    await world.connection.execute("UPDATE users SET first_name = repeat('x', 300)")
     await world.add("good@example.com", id="ffffffff-ffff-4fff-bfff-ffffffffffff")
-    ended = await world.run()
-    assert ended.tally.as_json()["states"] == {"linked": 1, "failed": Importer.REFUSALS + 20}
+    with pytest.raises(ImportStopped, match=f"{Importer.ALIKE} users in a row .* because of first_name"):
+        await world.run()
+    assert world.requests() < Importer.ALIKE + 100
+    world.settings["cohorts"] = {"good": "first_name IS NULL"}
+    assert (await world.run(cohort="good")).tally.as_json()["states"] == {"linked": 1}
 
 
 async def test_a_trigger_of_the_owners_that_refuses_one_row_stops_nobody_else(world: World) -> None:
@@ -377,11 +382,11 @@ async def test_clerk_out_at_the_very_end_does_not_hide_what_was_done(world: Worl
 
 
 async def test_refusals_of_everybody_stop_the_import(world: World) -> None:
-    await world.add_many(Importer.REFUSALS + 150)
+    await world.add_many(Importer.ALIKE + 150)
     world.emulator.add_fault({"match": {"method": "POST", "path": "/v1/users"}, "times": 1000, "status": 403})
-    with pytest.raises(Exception, match="refused 100 users in a row"):
+    with pytest.raises(Exception, match="100 users in a row"):
         await world.run()
-    assert world.requests() < Importer.REFUSALS + 100
+    assert world.requests() < Importer.ALIKE + 100
 
 
 async def test_a_moment_that_no_calendar_has_stops_nobody(world: World) -> None:
