@@ -256,7 +256,8 @@ def _remarks(kind: Kind) -> Iterator[str]:
     if kind.is_weak:
         yield "weak"
     if kind.is_costly:
-        yield f"costly: about {kind.seconds:.1f} s and {kind.mebibytes:,.0f} MiB a login"
+        memory = f" and {kind.mebibytes:,.0f} MiB" if kind.mebibytes else ""
+        yield f"costly: about {kind.seconds:.1f} s{memory} a login"
 
 
 def _show_findings(console: Console, findings: list[Finding]) -> None:

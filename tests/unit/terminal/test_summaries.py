@@ -159,6 +159,10 @@ def test_weak_and_costly_digests_are_told_with_what_comes_of_them() -> None:
     assert "argon2id m=1048576,t=4,p=1 7 costly: about 3.7 s and 1,024 MiB a login" in told
     assert "Costly is what somebody who logs in has to wait" in told
     assert "weak" not in told.lower()
+    found.digests = Counter({kind_of("$2b$15$" + "a" * 53, "bcrypt"): 7})
+    assert "bcrypt cost=15 7 costly: about 1.6 s a login" in shown(
+        lambda console: show_dry_run(console, found)
+    )
     found.digests = Counter({kind_of("$2b$12$" + "a" * 53, "bcrypt"): 7})
     told = shown(lambda console: show_dry_run(console, found))
     assert "bcrypt cost=12 7" in told
