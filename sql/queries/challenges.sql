@@ -43,10 +43,11 @@ SET attempts = attempts - 1
 WHERE id_hash = :id_hash AND attempts > 0;
 
 -- name: keep_challenge_state(id_hash, state_cipher, state_nonce)!
--- Replace what the system has to remember, such as Clerk's newest client token.
+-- Replace what the system has to remember, such as Clerk's newest client token; not of a reset whose code came back while
+-- another was being sent.
 UPDATE clerk_migration.challenges
 SET state_cipher = :state_cipher, state_nonce = :state_nonce
-WHERE id_hash = :id_hash AND used_at IS NULL;
+WHERE id_hash = :id_hash AND used_at IS NULL AND kind <> 'new_password';
 
 -- name: advance_challenge(id_hash, kind, state_cipher, state_nonce, lifetime)$
 -- Let a challenge wait for something else, with all its attempts and as long as a new one; when it ends.

@@ -272,6 +272,20 @@ async def test_the_newest_code_counts(world: World) -> None:
     assert (await verify(bff, reset_id, newest)).status == 200
 
 
+async def test_a_code_that_is_on_its_way_does_not_undo_the_one_that_came_back(world: World) -> None:
+    await world.migrated()
+    bff = await world.bff()
+    reset_id = await begin(bff)
+    sent = await code(world)
+    world.emulator.add_fault({"match": {"path": "/v1/client/sign_ins"}, "latency_ms": 1000})
+    assert (await send(bff, reset_id)).status == 204
+    assert (await verify(bff, reset_id, sent)).status == 200
+    await world.mail(EMAIL, PURPOSE, count=2)
+    await until(world.emulator.is_idle)
+    await asyncio.sleep(0.2)  # for the answer to be written down, if it were
+    assert (await complete(bff, reset_id)).content["status"] == "complete"
+
+
 async def test_a_code_goes_to_the_phone_if_that_is_wanted_and_there_is_one(world: World) -> None:
     await world.phone_to_reset_with("+4915112345678")
     await world.migrated("without@example.com")
