@@ -1,6 +1,7 @@
 """Rows of `users`, as far as both systems have them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from bff import emails
@@ -17,6 +18,8 @@ class Account:
     clerk_id: str | None
     """Set: Clerk checks the login, and nothing else does (invariant 3)."""
     disabled: bool
+    seen_at: datetime
+    """When the row stood so, by Postgres's clock."""
 
 
 async def by_email(connection: Connection, email: str) -> Account | None:

@@ -157,6 +157,7 @@ class Changes:
         ended: list[ClerkSession] = []
         try:
             async with self._database.transaction() as connection:
+                await queries.take_account(connection, user_id=change.user_id)
                 if not await queries.end_change(connection, change_id=change_id):
                     return
                 before = await queries.end_lost_changes(

@@ -5,6 +5,7 @@ whoever knows the password from before.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from bff.accounts import Account
 from bff.changes import Change, Changes, change_of
@@ -14,7 +15,7 @@ from bff.limits import Limits
 from bff.login.service import LoginService, Outcome
 from bff.password.systems import PasswordSystem, Rules, strictest
 from bff.proof.resets import ProvenReset, ResetBegun, Resets
-from bff.proof.service import ProofService
+from bff.proof.service import ProofService, system_of
 from bff.proof.systems import Changed, Gone, Proved, StepNeeded, SystemName
 from bff.reauthentication.recent import require_recent_proof
 from bff.refusals import (
@@ -106,7 +107,10 @@ class PasswordService:
                 raise ChallengeExpired from None
             await self._resets.end(reset_id)
             return await self._resets.begin_for(account, visitor)
-        return await self._login.enter(result, delivery, visitor)
+        account = (await self._proof.claim_of(reset.account.id, visitor)).account
+        if account is None or system_of(account) != result.system:
+            raise ChallengeExpired
+        return await self._login.enter(replace(result, account=account), delivery, visitor)
 
     async def happened(self, account: Account, change: Change) -> bool:
         """Whether the account has another password than before a change. Raises AuthenticationUnavailable."""

@@ -50,7 +50,7 @@ from bff.refusals import (
 )
 from bff.sessions.service import Delivery
 from bff.visitor import Visitor
-from toolkit.database import Connection
+from toolkit.database import Connection, queries
 
 SEND_SECONDS = 0.4
 """Seconds for sending a code at once: what a password's check leaves of the two that a login may take."""
@@ -249,6 +249,9 @@ class ProofService:
         ):
             raise Changed
         await self._systems[proved.system].settle(connection, proved)
+        await queries.hold_account(connection, user_id=proved.account.id)
+        if await queries.changed_since(connection, user_id=proved.account.id, since=proved.account.seen_at):
+            raise Changed  # what was proven is from before another password or factor
         return await self._keep_device(connection, proved.account, proved.state, visitor, proved=inside)
 
     async def _claim(

@@ -13,6 +13,12 @@ WHERE user_id = :user_id
 ORDER BY at DESC, id DESC
 LIMIT :most;
 
+-- name: changed_since(user_id, since)$
+-- Whether the ways in to an account were changed since a moment.
+SELECT EXISTS (
+    SELECT FROM clerk_migration.security_events WHERE user_id = :user_id AND at > :since
+);
+
 -- name: forget_old_events()!
 -- Delete events that are older than 90 days.
 DELETE FROM clerk_migration.security_events WHERE at < now() - interval '90 days';

@@ -248,3 +248,24 @@ async def test_without_clerk_nobody_knows_the_rules(world: World) -> None:
     await world.switch("legacy_login", "off")
     bff = await world.bff(CLERK_SECRET_KEY=None)
     assert (await bff.call("GET", "/auth/password/rules")).code == "authentication_unavailable"
+
+
+async def test_a_login_that_passed_just_before_a_change_begins_anew(world: World) -> None:
+    """Clerk let it in by the old password, and before it mints, the change is written down."""
+    await world.migrated()
+    bff = await world.bff()
+    async with world.connection.transaction():
+        user_id = await world.connection.fetchval("SELECT id FROM users FOR NO KEY UPDATE")
+        under_way = asyncio.create_task(bff.login(EMAIL, PASSWORD))
+        await until(lambda: sign_ins(world) == 1)
+        await world.connection.execute(
+            "INSERT INTO clerk_migration.security_events (user_id, kind, at) VALUES ($1, 'password_changed', clock_timestamp())",
+            user_id,
+        )
+        assert not under_way.done()
+    assert (await under_way).status == 200
+    assert sign_ins(world) == 2
+
+
+def sign_ins(world: World) -> int:
+    return sum(world.emulator.stats()["requests"].get("POST /v1/client/sign_ins", {}).values())
