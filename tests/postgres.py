@@ -75,9 +75,9 @@ def quick_folder() -> str | None:
     return str(MEMORY) if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """The session's server, with a folder of its own, which is deleted at the end."""
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server with a folder of its own, which is deleted at the end."""
     with TemporaryDirectory(prefix="postgres-", dir=quick_folder()) as folder:
         started = Postgres(Path(folder).resolve(), next(free_ports()), token_hex(8))
         started.start()
@@ -89,6 +89,13 @@ def server() -> Iterator[Server]:
             yield Server(started)
         finally:
             started.stop()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The session's server."""
+    with serving() as started:
+        yield started
 
 
 @pytest.fixture

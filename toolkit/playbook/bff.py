@@ -36,7 +36,7 @@ class SignupSettings(Settings):
     """Seconds for each call to Clerk's Backend API, with its retries."""
     sweep_seconds: float = Field(default=30, gt=0)
     """Seconds between two looks for signups that somebody left."""
-    answer_seconds: float = Field(default=1.5, ge=0, le=10)
+    answer_seconds: float = Field(default=2.0, ge=0, le=10)
     """Answers come after a multiple of this: whether the address has an account must not be told by the time it took
     (invariant 9). It should be longer than Clerk usually takes to create a user and send a code."""
 
