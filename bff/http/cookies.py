@@ -12,6 +12,17 @@ from aiohttp import web
 from bff.refusals import CookiesAmbiguous
 
 
+def sent(request: web.Request) -> list[tuple[str, str]]:
+    """Names and values of all cookies that a browser sent.
+
+    Read as browsers write them (RFC 6265bis, section 5.8.3): aiohttp's reading also divides at blanks and drops those of
+    other scripts, and so finds a cookie of ours in the value of one that anybody may plant.
+    """
+    pairs = ";".join(request.headers.getall("Cookie", [])).split(";")
+    divided = (pair.partition("=") for pair in pairs)
+    return [(name.strip(" \t"), value.strip(" \t")) for name, _, value in divided]
+
+
 @dataclass(frozen=True)
 class Cookie:
     """A cookie by its name, and how it is read, given and taken."""
@@ -26,10 +37,10 @@ class Cookie:
 
     def read(self, request: web.Request) -> str | None:
         """What the browser sent. Raises CookiesAmbiguous when it sent two: which of them is ours can't be known."""
-        pairs = ";".join(request.headers.getall("Cookie", [])).split(";")
-        if sum(pair.partition("=")[0].strip() == self.name for pair in pairs) > 1:
+        values = [value for name, value in sent(request) if name == self.name]
+        if len(values) > 1:
             raise CookiesAmbiguous
-        return request.cookies.get(self.name)
+        return values[0] if values else None
 
     def put(self, response: web.Response, value: str, until: datetime) -> None:
         """Have the browser keep it until a moment."""

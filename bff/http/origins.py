@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from bff.http.api import SAFE_METHODS, Handler
+from bff.http.cookies import sent
 from bff.refusals import OriginMismatch
 
 
@@ -21,7 +22,7 @@ def origin_check(allowed: Collection[str], cookies: Collection[str], *, https: b
         if request.method not in SAFE_METHODS:
             origin = request.headers.get("Origin")
             if origin is None:
-                if any(cookie in request.cookies for cookie in cookies):
+                if any(name in cookies for name, _ in sent(request)):
                     raise OriginMismatch("A request with a cookie needs the header Origin.")
             elif origin not in allowed and not _is_own(request, origin, https=https):
                 raise OriginMismatch

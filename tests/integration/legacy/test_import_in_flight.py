@@ -65,7 +65,14 @@ class Case:
 
     @property
     def account(self) -> Account:
-        return Account(self.user_id, self.email, email_verified=False, clerk_id=None, disabled=False)
+        return Account(
+            self.user_id,
+            self.email,
+            email_verified=False,
+            clerk_id=None,
+            disabled=False,
+            seen_at=datetime.now(UTC),
+        )
 
     async def imported(self, schedule: Schedule) -> None:
         """The import, from where it reads the row."""

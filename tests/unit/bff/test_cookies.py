@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from bff.http.cookies import Cookie
 
@@ -22,3 +23,23 @@ def test_a_cookie_is_for_this_host_alone_and_for_no_script(secure: bool, name: s
     taken = response.cookies[name]
     assert (taken["max-age"], taken["path"], taken["domain"]) == ("0", "/", "")
     assert (taken["secure"] is True) is secure
+
+
+@pytest.mark.parametrize(
+    ("header", "read"),
+    [
+        ("__Host-ax_session=mine", "mine"),
+        ("other=1;\t__Host-ax_session=mine ;more=2", "mine"),
+        ("__Host-ax_session=mine; x=y __Host-ax_session=planted", "mine"),
+        ("x=y __Host-ax_session=planted", None),
+        ("\u2000__Host-ax_session=planted", None),
+        ("\xa0__Host-ax_session=planted", None),
+        ("\x85__Host-ax_session=planted", None),
+        ("__host-ax_session=planted", None),
+        ("ax_session=planted", None),
+    ],
+)
+def test_what_a_sister_domain_may_plant_is_not_read(header: str, read: str | None) -> None:
+    """Browsers let it set any name but those that begin with __Host-, and blanks in a value."""
+    request = make_mocked_request("GET", "/", headers={"Cookie": header})
+    assert Cookie.named("ax_session", secure=True).read(request) == read
