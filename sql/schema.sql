@@ -151,6 +151,16 @@ CREATE INDEX password_reset_codes_user_id_idx ON password_reset_codes (user_id);
 -- The import: its runs, what became of each user, and who is on the way
 -- ---------------------------------------------------------------------
 
+CREATE FUNCTION clerk_migration.refuse_rewriting() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '%.% is a record: rows are added, and neither changed nor deleted', TG_TABLE_SCHEMA, TG_TABLE_NAME
+    USING ERRCODE = 'CM002';
+END
+$$;
+
+COMMENT ON FUNCTION clerk_migration.refuse_rewriting() IS 'Keeps a record append-only (SQLSTATE CM002). TRUNCATE empties it, as a copy of a database needs.';
+
 CREATE TABLE clerk_migration.runs (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     command text NOT NULL,
@@ -270,12 +280,52 @@ CREATE TABLE clerk_migration.switches (
             ('lazy_migration', 'off'),
             ('lazy_migration', 'on'),
             ('legacy_login', 'on'),
-            ('legacy_login', 'off')
+            ('legacy_login', 'off'),
+            ('import', 'running'),
+            ('import', 'paused')
         )
+        OR (name = 'import_rate' AND value ~ '^(default|(?=.*[1-9])[0-9]{1,4}([.][0-9]{1,3})?)$')
     )
 );
 
 COMMENT ON TABLE clerk_migration.switches IS 'What is switched over for everybody. Read when it is used, so a change holds at once.';
+COMMENT ON COLUMN clerk_migration.switches.value IS 'Of import_rate: requests a second to Clerk, or default.';
+
+CREATE TABLE clerk_migration.switch_history (
+    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL,
+    before text NOT NULL,
+    value text NOT NULL,
+    operator text,
+    role text NOT NULL DEFAULT session_user,
+    at timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE clerk_migration.switch_history IS 'Every change of a switch, whoever makes it: a trigger writes it. Append-only.';
+COMMENT ON COLUMN clerk_migration.switch_history.operator IS 'The operator''s user@host; NULL where it was changed past the toolkit.';
+COMMENT ON COLUMN clerk_migration.switch_history.role IS 'The database role that it was changed as.';
+
+CREATE FUNCTION clerk_migration.note_switch() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    INSERT INTO clerk_migration.switch_history (name, before, value, operator)
+    VALUES (NEW.name, OLD.value, NEW.value, nullif(current_setting('clerk_migration.operator', true), ''));
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION clerk_migration.note_switch() IS 'Writes a change of a switch into the history, for roles, too, that may not write there.';
+
+CREATE TRIGGER note_switch
+AFTER UPDATE OF value ON clerk_migration.switches
+FOR EACH ROW
+WHEN (OLD.value <> NEW.value)
+EXECUTE FUNCTION clerk_migration.note_switch();
+
+CREATE TRIGGER refuse_rewriting
+BEFORE UPDATE OR DELETE ON clerk_migration.switch_history
+FOR EACH STATEMENT
+EXECUTE FUNCTION clerk_migration.refuse_rewriting();
 
 -- Signups with Clerk
 -- ------------------

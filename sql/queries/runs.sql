@@ -61,6 +61,10 @@ SELECT id::text FROM clerk_migration.origin;
 -- Whether the origin is another database's, of which this is a copy.
 SELECT database IS DISTINCT FROM clerk_migration.this_database() FROM clerk_migration.origin;
 
+-- name: noted_among(user_ids)
+-- Those of these users that are noted as being sent.
+SELECT user_id FROM clerk_migration.sending WHERE user_id = ANY(:user_ids::text[]);
+
 -- name: note_sending(run_id, user_ids)!
 -- Note, before anything is sent, that this run is about to send these users.
 INSERT INTO clerk_migration.sending (user_id, run_id)

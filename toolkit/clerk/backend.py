@@ -84,6 +84,11 @@ class BackendClient:
         """Wait until another call would be sent soon. For bulk work, so that calls don't pile up in memory."""
         await self._transport.ready()
 
+    def change_rate(self, limit: float | None) -> None:
+        """Make so many requests a second at most from now on, None for any number."""
+        self.limiter.change(limit)
+        self.in_flight.fit(limit)
+
     # Users
 
     async def create_user(

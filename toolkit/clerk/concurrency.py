@@ -41,8 +41,15 @@ class InFlightLimit:
         """A fixed number that leaves `limit` requests a second alone, or one that adapts when there is no limit."""
         if limit is None:
             return cls()
-        size = min(MOST, max(LEAST, math.ceil(limit * LATENCY)))
+        size = _size_for(limit)
         return cls(size, least=size, most=size)
+
+    def fit(self, limit: float | None) -> None:
+        """Find, from the next round on, the room that `for_rate` gives for this limit."""
+        if limit is None:
+            self._least, self.most = LEAST, MOST
+        else:
+            self._least = self.most = _size_for(limit)
 
     async def __aenter__(self) -> None:
         await self._room.acquire()
@@ -88,3 +95,7 @@ class InFlightLimit:
         while self._excess < 0:
             self._excess += 1
             self._room.release()
+
+
+def _size_for(limit: float) -> int:
+    return min(MOST, max(LEAST, math.ceil(limit * LATENCY)))

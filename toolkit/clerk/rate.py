@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections import deque
+from contextlib import suppress
 
 WINDOW = 10.0
 """Seconds over which Clerk counts requests (https://clerk.com/docs/guides/how-clerk-works/system-limits)."""
@@ -47,9 +48,7 @@ class RateLimiter:
     """
 
     def __init__(self, limit: float | None) -> None:
-        if limit is not None and not 0 < limit < math.inf:
-            raise ValueError("the limit must be more than 0 requests a second, and finite; None is none")
-        self.limit = limit
+        self.limit = _checked(limit)
         self.started = 0
         """Requests that were let through."""
         self.refused = 0
@@ -63,6 +62,7 @@ class RateLimiter:
         self._paused_until = 0.0
         self._starts: deque[float] = deque()
         self._refusals: deque[float] = deque()
+        self._changed = asyncio.Event()
 
     @property
     def rate(self) -> float | None:
@@ -83,11 +83,23 @@ class RateLimiter:
         self._waiting += 1
         try:
             async with self._turn:
-                while (delay := self._delay(now(), self.limit)) > 0:  # noqa: ASYNC110 - as above
-                    await asyncio.sleep(max(delay, TICK))
-                self._note_start(now(), self.limit * FILL * self._share)
+                while (delay := self._delay(now())) > 0:
+                    await self._sleep(max(delay, TICK))
+                self._note_start(now())
         finally:
             self._waiting -= 1
+
+    def change(self, limit: float | None) -> None:
+        """Go by another limit from now on, also for those who wait already."""
+        if limit == self.limit:
+            return
+        before, self.limit = self.limit, _checked(limit)
+        if limit is not None and (pace := self.rate) is not None:
+            next_start = asyncio.get_running_loop().time() + 1 / pace
+            self._due, self._spaced = min(self._due, next_start), min(self._spaced, next_start)
+            if before is None or limit < before:
+                self._starts.clear()  # the limit before let them through, and this one begins anew
+        self._changed.set()
 
     def refuse(self, retry_after: float) -> None:
         """Take note that Clerk answered 429 and asks to wait `retry_after` seconds."""
@@ -101,18 +113,29 @@ class RateLimiter:
             self._give_way(now)
         self._paused_until = max(self._paused_until, now + min(retry_after, LONGEST_PAUSE))
 
-    def _delay(self, now: float, limit: float) -> float:
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, but not on when the limit is changed."""
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+
+    def _delay(self, now: float) -> float:
         """Seconds until the next request may start, as it looks now."""
+        if self.limit is None:
+            return self._paused_until - now
         self._recover(now)
         _forget(self._starts, now - WINDOW)
         earliest = max(self._due, self._spaced, self._paused_until)
-        if len(self._starts) >= max(1, int(limit * self._share * WINDOW)):
+        if len(self._starts) >= max(1, int(self.limit * self._share * WINDOW)):
             earliest = max(earliest, self._starts[0] + WINDOW)
         return earliest - now
 
-    def _note_start(self, now: float, pace: float) -> None:
-        interval = 1 / pace
+    def _note_start(self, now: float) -> None:
         self.started += 1
+        if (pace := self.rate) is None:
+            return
+        interval = 1 / pace
         self._due = max(self._due, now - LAG) + interval
         self._spaced = max(self._spaced, now - LATE) + interval / CATCH_UP
         self._starts.append(now)
@@ -126,6 +149,12 @@ class RateLimiter:
         if self._share < 1 and now - self._share_changed >= WINDOW:
             self._share = min(1.0, self._share + RECOVERY)
             self._share_changed = now
+
+
+def _checked(limit: float | None) -> float | None:
+    if limit is not None and not 0 < limit < math.inf:
+        raise ValueError("the limit must be more than 0 requests a second, and finite; None is none")
+    return limit
 
 
 def _forget(times: deque[float], before: float) -> None:

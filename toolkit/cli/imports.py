@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import click
 import uvloop
@@ -24,15 +24,17 @@ from toolkit.cli.options import (
 from toolkit.database import address
 from toolkit.environment import Environment
 from toolkit.errors import INTERRUPTED, NEEDS_PERSON, NeedsPerson, ToolkitError
-from toolkit.migration.importer import Begun, Ended, import_users, look_ahead
+from toolkit.migration.controls import Stop
+from toolkit.migration.importer import Ended, import_users, look_ahead
 from toolkit.migration.ledger import Outcome
+from toolkit.migration.observer import Begun, Observer, Pause
 from toolkit.migration.plan import State
 from toolkit.migration.preflight import dry_run, make_report
-from toolkit.migration.run import Stop
 from toolkit.migration.selection import Selection
 from toolkit.migration.status import read_not_carried, read_status
 from toolkit.terminal import summaries
-from toolkit.terminal.progress import Meter, View, view
+from toolkit.terminal.events import BegunEvent, EndedEvent, PacedEvent, PausedEvent, ResumedEvent, UserEvent
+from toolkit.terminal.progress import Meter, View, describe_pause, view
 
 
 @click.command()
@@ -88,16 +90,27 @@ def import_(
         try:
             ended = uvloop.run(_import(environment, selection, rate, progress))
         except ToolkitError as error:
-            outcome = "nobody" if isinstance(error, NeedsPerson) else "failed"
-            progress.event("ended", {"outcome": outcome, "error": str(error)})
+            outcome: Literal["nobody", "failed"] = "nobody" if isinstance(error, NeedsPerson) else "failed"
+            progress.event(EndedEvent(outcome=outcome, error=str(error)))
             raise
-    counts = {**ended.tally.as_json(), "users": ended.tally.users, "needs_person": ended.tally.needs_person}
-    progress.event("ended", {"run": ended.run_id, "outcome": ended.outcome, **counts})
+    progress.event(_ended_event(ended))
     if not as_json:
         summaries.show_import(Console(), ended, environment.name)
     if ended.outcome == "interrupted":
         sys.exit(INTERRUPTED)
     sys.exit(NEEDS_PERSON if ended.tally.needs_person or ended.leftovers else 0)
+
+
+def _ended_event(ended: Ended) -> EndedEvent:
+    tally = ended.tally
+    return EndedEvent(
+        run=ended.run_id,
+        outcome=ended.outcome,
+        users=tally.users,
+        states={state.value: count for state, count in tally.states.items()},
+        reasons={why.code: count for why, count in tally.reasons.items()},
+        needs_person=tally.needs_person,
+    )
 
 
 def _ask(environment: Environment, selection: Selection) -> None:
@@ -116,38 +129,76 @@ async def _import(
     environment: Environment, selection: Selection, rate: float | None, progress: View
 ) -> Ended:
     """Run the import with its progress shown, stopping softly at the first signal."""
-    stop, meter = Stop(), Meter()
-    started: list[Begun] = []
-
-    def begun(run: Begun) -> None:
-        started.append(run)
-        meter.count_requests = run.count_requests
-        pace = f", {run.limit:g} requests a second at most" if run.limit else ""
-        progress.say(f"Run {run.run_id}: {run.count.due:,} users are due{pace}.")
-        progress.event("begun", {"run": run.run_id, "due": run.count.due, "limit": run.limit})
-
-    def seen(outcome: Outcome) -> None:
-        meter.add(failed=outcome.state is not State.LINKED)
-        if outcome.reason is not None:
-            user = {"user_id": outcome.user_id, "state": outcome.state.value, "code": outcome.reason.code}
-            progress.event("user", user)
-
-    def show() -> None:
-        for run in started:
-            progress.show(meter, min(run.count.due, selection.limit or run.count.due), run.limit)
+    stop, shown = Stop(), _Shown(progress, selection)
 
     async def keep_showing() -> None:
         while True:
-            show()
+            shown.show()
             await asyncio.sleep(0.2)
 
     with _soft_stop(stop, progress):
-        shown = asyncio.create_task(keep_showing())
+        showing = asyncio.create_task(keep_showing())
         try:
-            return await import_users(environment, selection, rate=rate, stop=stop, begun=begun, seen=seen)
+            return await import_users(environment, selection, rate=rate, stop=stop, observer=shown)
         finally:
-            shown.cancel()
-            show()
+            showing.cancel()
+            shown.show()
+
+
+class _Shown(Observer):
+    """Shows what an import tells, as a view has it."""
+
+    def __init__(self, progress: View, selection: Selection) -> None:
+        self._progress = progress
+        self._selection = selection
+        self._meter = Meter()
+        self._run: Begun | None = None
+        self._limit: float | None = None
+
+    def show(self) -> None:
+        if self._run is not None:
+            due = self._run.count.due
+            self._progress.show(self._meter, min(due, self._selection.limit or due), self._limit)
+
+    def begun(self, run: Begun) -> None:
+        self._run, self._limit = run, run.limit
+        self._meter.count_requests = run.count_requests
+        self._progress.say(f"Run {run.run_id}: {run.count.due:,} users are due{_pace(run.limit)}.")
+        self._progress.event(BegunEvent(run=run.run_id, due=run.count.due, limit=run.limit))
+
+    def paused(self, pause: Pause) -> None:
+        self._meter.pause = pause
+        self._progress.say(
+            f"Imports are {describe_pause(pause)}. This one waits, and goes on once somebody says "
+            "`python -m toolkit switch --env … import running`."
+        )
+        self._progress.event(PausedEvent(by=pause.by, since=pause.since))
+
+    def resumed(self) -> None:
+        self._meter.pause = None
+        self._progress.say("The import goes on.")
+        self._progress.event(ResumedEvent())
+
+    def paced(self, limit: float | None) -> None:
+        self._limit = limit
+        self._progress.say(f"The pace was changed{_pace(limit)}.")
+        self._progress.event(PacedEvent(limit=limit))
+
+    def settled(self, outcome: Outcome) -> None:
+        self._meter.add(failed=outcome.state is not State.LINKED)
+        if outcome.reason is not None:
+            self._progress.event(
+                UserEvent(
+                    user_id=outcome.user_id,
+                    state=outcome.state.value,
+                    code=outcome.reason.code,
+                    clerk_id=outcome.clerk_id,
+                )
+            )
+
+
+def _pace(limit: float | None) -> str:
+    return f", {limit:g} requests a second at most" if limit else ""
 
 
 @contextmanager

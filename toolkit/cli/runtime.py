@@ -11,7 +11,7 @@ from toolkit.cli.environment import environment_option
 from toolkit.cli.options import Hours, confirm, json_option, print_json, yes_option
 from toolkit.database import address
 from toolkit.environment import Environment
-from toolkit.errors import FAILED, NEEDS_PERSON
+from toolkit.errors import FAILED, NEEDS_PERSON, UsageError
 from toolkit.sweep.runner import count_open, run_sweep
 from toolkit.sweep.signups import SETTLE
 
@@ -20,16 +20,25 @@ from toolkit.sweep.signups import SETTLE
 @environment_option
 @click.argument("name", required=False)
 @click.argument("value", required=False)
+@click.option("--history", is_flag=True, help="List every change: when, what, and by whom.")
 @yes_option
 @json_option
-def switch(environment: Environment, name: str | None, value: str | None, yes: bool, as_json: bool) -> None:
-    """Show the switches, or set one: NAME VALUE. Every running BFF goes by it at once.
+def switch(
+    environment: Environment, name: str | None, value: str | None, history: bool, yes: bool, as_json: bool
+) -> None:
+    """Show the switches, or set one: NAME VALUE. Every BFF goes by it at once, an import within a second.
 
     \b
-    signup          legacy | clerk   who keeps the password of somebody new
-    legacy_login    on | off         let users log in who are not in Clerk
+    signup          legacy | clerk    who keeps the password of somebody new
+    legacy_login    on | off          let users log in who are not in Clerk
+    import          running | paused  a pause holds imports, and those that are started in it
+    import_rate     N | default       requests a second to Clerk, whatever --rate says
     """
-    if name is None:
+    if history and name is not None:
+        raise UsageError("--history tells of all switches, and sets none. Leave NAME out.")
+    if history:
+        _show_history(environment, as_json)
+    elif name is None:
         _show_switches(environment, as_json)
     else:
         _set_switch(environment, name, value, yes, as_json)
@@ -41,7 +50,19 @@ def _show_switches(environment: Environment, as_json: bool) -> None:
         print_json({switch.name: switch.value for switch in found})
         return
     for switch in found:
-        click.echo(f"{switch.name:<15} {switch.value:<7} since {switch.since:%Y-%m-%d %H:%M:%S}")
+        by = f" by {switch.by}" if switch.by else ""
+        click.echo(f"{switch.name:<15} {switch.value:<7} since {switch.since:%Y-%m-%d %H:%M:%S %Z}{by}")
+
+
+def _show_history(environment: Environment, as_json: bool) -> None:
+    for change in uvloop.run(switches.read_history(environment)):
+        if as_json:
+            print_json({**dataclasses.asdict(change), "at": change.at.isoformat()})
+        else:
+            click.echo(
+                f"{change.at:%Y-%m-%d %H:%M:%S %Z}  {change.name:<15} {change.before} -> {change.value}  "
+                f"by {change.by}, as {change.role}"
+            )
 
 
 def _set_switch(environment: Environment, name: str, value: str | None, yes: bool, as_json: bool) -> None:
@@ -65,9 +86,17 @@ def _what_it_means(environment: Environment, name: str, value: str) -> str:
             return f"{where}, {left:,} users are not in Clerk: they can't log in any more."
         case "legacy_login", _:
             return f"{where}, users who are not in Clerk may log in."
-        case _, "clerk":
+        case "signup", "clerk":
             return f"{where}, whoever signs up becomes a user of Clerk."
-    return f"{where}, AX keeps the password of whoever signs up."
+        case "signup", _:
+            return f"{where}, AX keeps the password of whoever signs up."
+        case "import", "paused":
+            return f"{where}, imports begin nobody any more, within a second, and wait."
+        case "import", _:
+            return f"{where}, imports go on."
+        case _, switches.DEFAULT:
+            return f"{where}, imports make as many requests to Clerk as --rate, the playbook or Clerk's limit says."
+    return f"{where}, imports make {value} requests a second to Clerk at most, whatever --rate says."
 
 
 @click.command()

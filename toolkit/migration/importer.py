@@ -6,7 +6,7 @@ send it again first. It may be killed anywhere and run again (invariant 7): a ro
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from toolkit.clerk import (
@@ -18,16 +18,20 @@ from toolkit.clerk import (
     ClerkUnavailable,
     UserQuotaExceeded,
 )
+from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
 from toolkit.migration.carrier import NotCarried, not_carried
+from toolkit.migration.controls import Controls, Stop, limit_of
 from toolkit.migration.instance import policy_of, rate_of, read_settings
 from toolkit.migration.ledger import Ledger, LinkImpossible, Outcome
 from toolkit.migration.links import Links, Sent
+from toolkit.migration.observer import Begun, Observer
 from toolkit.migration.plan import REASONS, Create, Policy, Reason, Skip, State, plan
-from toolkit.migration.run import Run, Stop, Tally, one_run
+from toolkit.migration.run import Run, RunOutcome, Tally, one_run
 from toolkit.migration.selection import Selection, open_source
 from toolkit.migration.source import Count, Source, SourceUser
+from toolkit.switches import RATE
 
 
 class ImportStopped(ToolkitError):
@@ -35,24 +39,11 @@ class ImportStopped(ToolkitError):
 
 
 @dataclass(frozen=True)
-class Begun:
-    """An import that is about to send its first user."""
-
-    run_id: int
-    count: Count
-    limit: float | None
-    """Requests a second at most."""
-    count_requests: Callable[[], int]
-    """Tells the requests that were sent so far."""
-
-
-@dataclass(frozen=True)
 class Ended:
     """An import that is over."""
 
     run_id: int
-    outcome: str
-    """`finished` or `interrupted`."""
+    outcome: RunOutcome
     count: Count
     tally: Tally
     leftovers: str | None = None
@@ -60,7 +51,7 @@ class Ended:
 
 
 class Importer:
-    """Sends everybody of a run who is due. `seen` is told of every user as soon as it is settled."""
+    """Sends everybody of a run who is due."""
 
     PAUSES = (0.1, 0.5, 2.0, 0.0)
     """A row that changes under the import is sent again, one that is locked waited for: so often, so many seconds."""
@@ -78,7 +69,7 @@ class Importer:
         run: Run,
         *,
         limit: int | None,
-        seen: Callable[[Outcome], None],
+        observer: Observer,
     ) -> None:
         self._source = source
         self._clerk = clerk
@@ -88,7 +79,7 @@ class Importer:
         self._carrier = run.carrier
         self._stop = run.stop
         self._limit = limit
-        self._seen = seen
+        self._observer = observer
         self._unanswered = 0
         self._alike: tuple[str, int] = ("", 0)  # a reason's code, and how many in a row had it
         self._unsent: list[SourceUser] = []
@@ -107,7 +98,8 @@ class Importer:
             raise self._stop.because
 
     async def _due(self) -> AsyncIterator[tuple[SourceUser, Create]]:
-        """Who is to be sent, until the limit or the stop, and no faster than the ledger is written.
+        """Who is to be sent, until the limit or the stop, not while imports are paused, and no faster than the ledger is
+        written.
 
         They are noted before; those that cannot go over are settled at once.
         """
@@ -126,6 +118,7 @@ class Importer:
             await self._ledger.begin([user for user, _ in sendable])
             for number, item in enumerate(sendable):
                 await self._ledger.room()
+                await self._run.controls.may_go()
                 if self._stop:
                     self._unsent.extend(user for user, _ in sendable[number:])
                     return
@@ -144,7 +137,7 @@ class Importer:
         if outcome.state is not State.LINKED:
             self._ledger.record(outcome)
         self._run.tally.add(outcome)
-        self._seen(outcome)
+        self._observer.settled(outcome)
 
     async def _outcome(self, user: SourceUser, create: Create) -> Outcome | None:
         """Carry one user over; None when the user was not begun, or is gone."""
@@ -241,8 +234,7 @@ async def import_users(
     *,
     rate: float | None,
     stop: Stop,
-    begun: Callable[[Begun], None],
-    seen: Callable[[Outcome], None],
+    observer: Observer,
 ) -> Ended:
     """Import everybody of the selection who is due.
 
@@ -250,15 +242,17 @@ async def import_users(
     when Clerk refuses the key or the number of users; what was done until then is kept.
     """
     config = environment.clerk
-    limit = rate_of(config, rate or environment.playbook.import_.rate)
+    own_rate = rate_of(config, rate or environment.playbook.import_.rate)
     links = Links(environment.playbook.source.link)
     async with (
         open_source(environment, selection) as (connection, source),
-        BackendClient(config, rate=limit) as clerk,
+        BackendClient(config, rate=own_rate) as clerk,
         environment.pool(1) as pool,
     ):
         await links.check(connection)
         policy = policy_of(environment, await read_settings(config))
+        limit = limit_of(await queries.switch(connection, name=RATE), own_rate)
+        clerk.change_rate(limit)
         async with (
             one_run(
                 environment,
@@ -268,9 +262,12 @@ async def import_users(
                 clerk,
                 options={**selection.as_json(), "rate": limit},
                 stop=stop,
-                begun=lambda run: begun(Begun(run.id, run.count, limit, lambda: clerk.limiter.started)),
+                controls=Controls(environment, clerk, stop, observer, own_rate=own_rate),
+                begun=lambda run: observer.begun(
+                    Begun(run.id, run.count, limit, lambda: clerk.limiter.started)
+                ),
             ) as run,
             Ledger(pool, links, run.id) as ledger,
         ):
-            await Importer(source, clerk, ledger, policy, run, limit=selection.limit, seen=seen).run()
+            await Importer(source, clerk, ledger, policy, run, limit=selection.limit, observer=observer).run()
     return Ended(run.id, run.outcome, run.count, run.tally, run.leftovers)

@@ -52,6 +52,7 @@ class Ledger:
         self._pool = pool
         self._links = links
         self._run_id = run_id
+        self._noted_before: set[str] = set()
         self._sent: list[_Pending] = []
         self._outcomes: list[Outcome] = []
         self._wake = asyncio.Event()
@@ -71,16 +72,19 @@ class Ledger:
 
     async def begin(self, users: Sequence[SourceUser]) -> None:
         """Note who is about to be sent, so that a Clerk user whose link never came is found again (invariant 7)."""
-        async with self._pool.acquire() as connection:
-            await queries.note_sending(
-                connection, run_id=self._run_id, user_ids=[user.external_id for user in users]
-            )
+        ids = [user.external_id for user in users]
+        async with self._pool.acquire() as connection, connection.transaction():
+            self._noted_before |= {
+                record["user_id"] async for record in queries.noted_among(connection, user_ids=ids)
+            }
+            await queries.note_sending(connection, run_id=self._run_id, user_ids=ids)
 
     async def forget(self, users: Sequence[SourceUser]) -> None:
-        """Take back the note about users who were not sent after all."""
-        if users:
+        """Take back the note about users who were not sent after all; not that of an earlier run, which may have been."""
+        ids = {user.external_id for user in users} - self._noted_before
+        if ids:
             async with self._pool.acquire() as connection:
-                await queries.forget_sending(connection, user_ids=[user.external_id for user in users])
+                await queries.forget_sending(connection, user_ids=list(ids))
 
     async def link(self, sent: Sent) -> bool:
         """Write `clerk_id` back; False when the row is no longer what was sent, or is locked.

@@ -3,12 +3,12 @@
 It may be killed anywhere: what it left half done is taken over by the next run (invariant 7).
 """
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from toolkit import database
 from toolkit.clerk import BackendClient, ClerkError
@@ -16,12 +16,17 @@ from toolkit.database import Connection, Pool, queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
 from toolkit.migration.carrier import Carrier
+from toolkit.migration.controls import Controls, Stop
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import Reason, State
 from toolkit.migration.source import Count, Source
 
 EXAMPLES = 5
 """User ids kept for each reason."""
+
+
+RunOutcome = Literal["finished", "interrupted", "failed"]
+"""How a run ended; `interrupted`: it was told to stop."""
 
 
 class AlreadyRunning(ToolkitError):
@@ -72,22 +77,6 @@ class Tally:
         }
 
 
-class Stop:
-    """Asked to stop: what is in flight ends, nothing new begins."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self.because: ToolkitError | None = None
-
-    def __call__(self, because: ToolkitError | None = None) -> None:
-        """Stop; `because` is raised at the end."""
-        self.because = self.because or because
-        self._event.set()
-
-    def __bool__(self) -> bool:
-        return self._event.is_set()
-
-
 @dataclass
 class Run:
     """A run under way."""
@@ -97,11 +86,11 @@ class Run:
     """The users of its cohort as it began."""
     carrier: Carrier
     stop: Stop
+    controls: Controls
     tally: Tally = field(default_factory=Tally)
     unsure: set[str] = field(default_factory=set)
     """Users whose create may still arrive at Clerk, though it did not answer."""
-    outcome: str = "failed"
-    """`finished`, `interrupted` when it was told to stop, or `failed`."""
+    outcome: RunOutcome = "failed"
     leftovers: str | None = None
     """Why Clerk users of this run that no row is linked to are still there; None when none are."""
 
@@ -116,6 +105,7 @@ async def one_run(
     *,
     options: Mapping[str, object],
     stop: Stop,
+    controls: Controls,
     begun: Callable[[Run], None],
 ) -> AsyncIterator[Run]:
     """The only run on the database: claim it, begin, take over what killed runs left; at the end remove whom the run
@@ -129,12 +119,14 @@ async def one_run(
     await source.find_duplicates()
     origin = await queries.origin(connection)
     run_id = await begin(connection, environment.name, {**options, "instance": instance.id})
-    run = Run(run_id, count, Carrier(clerk, environment.name, origin, run_id, source.linked_among), stop)
+    carrier = Carrier(clerk, environment.name, origin, run_id, source.linked_among)
+    run = Run(run_id, count, carrier, stop, controls)
     try:
         begun(run)
         with _kept_claim(connection, environment, stop):
-            await _take_over(connection, run)
-            yield run
+            async with controls.heeded():
+                await _take_over(connection, run)
+                yield run
             await _tidy_up(connection, run)
         run.outcome = "interrupted" if stop else "finished"
     finally:
@@ -201,11 +193,17 @@ async def _take_over(connection: Connection, run: Run) -> None:
     What those runs sent may still be on its way, so a user whom Clerk does not have is asked for again by later runs.
     """
     await queries.take_over_sending(connection, run_id=run.id)
+    await run.controls.may_go()
     await _withdraw_leftovers(connection, run, run.stop)
 
 
 async def _tidy_up(connection: Connection, run: Run) -> None:
-    """Remove the Clerk users of all whom this run sent and did not link, also when it was told to stop."""
+    """Remove the Clerk users of all whom this run sent and did not link, also when it was told to stop.
+
+    While imports are paused Clerk is left alone: the next run does it.
+    """
+    if run.controls.paused:
+        return
     try:
         await _withdraw_leftovers(connection, run, Stop())
     except ClerkError as error:

@@ -7,12 +7,15 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.progress import TaskID as Task
+
+from toolkit.migration.observer import Pause
+from toolkit.terminal.events import Event, ProgressEvent
 
 PLAIN_SECONDS = 5.0
 """Seconds between two plain lines."""
@@ -33,6 +36,8 @@ class Meter:
         """Tells the requests that were sent so far."""
         self.done = 0
         self.failures = 0
+        self.pause: Pause | None = None
+        """Who has paused the import."""
 
     def add(self, *, failed: bool) -> None:
         """Count a user that is settled."""
@@ -82,8 +87,8 @@ class View(Protocol):
     def say(self, text: str) -> None:
         """A sentence for people."""
 
-    def event(self, name: str, content: Mapping[str, object]) -> None:
-        """An event for programs, with its details."""
+    def event(self, event: Event) -> None:
+        """An event for programs."""
 
 
 class Bar:
@@ -118,7 +123,7 @@ class Bar:
         """Write a line above the bar."""
         self._progress.console.print(text, highlight=False)
 
-    def event(self, name: str, content: Mapping[str, object]) -> None:
+    def event(self, event: Event) -> None:
         """Events are for programs."""
 
 
@@ -147,7 +152,7 @@ class Lines:
         """Write a line."""
         self._console.print(text, highlight=False)
 
-    def event(self, name: str, content: Mapping[str, object]) -> None:
+    def event(self, event: Event) -> None:
         """Events are for programs."""
 
 
@@ -170,23 +175,24 @@ class Events:
         self._shown = meter.elapsed
         remaining = meter.remaining(total)
         self.event(
-            "progress",
-            {
-                "done": meter.done,
-                "total": total,
-                "failures": meter.failures,
-                "users_per_second": round(meter.rate, 1),
-                "share_of_limit": round(meter.request_rate / limit, 3) if limit else None,
-                "seconds_left": None if remaining is None else round(remaining),
-            },
+            ProgressEvent(
+                done=meter.done,
+                total=total,
+                failures=meter.failures,
+                users_per_second=round(meter.rate, 1),
+                share_of_limit=round(meter.request_rate / limit, 3) if limit else None,
+                seconds_left=None if remaining is None or meter.pause else round(remaining),
+                paused_by=meter.pause and meter.pause.by,
+                paused_since=meter.pause and meter.pause.since,
+            )
         )
 
     def say(self, text: str) -> None:
         """Programs get events."""
 
-    def event(self, name: str, content: Mapping[str, object]) -> None:
+    def event(self, event: Event) -> None:
         """Write the event."""
-        sys.stdout.write(json.dumps({"event": name, **content}) + "\n")
+        sys.stdout.write(json.dumps(event.model_dump(mode="json")) + "\n")
         sys.stdout.flush()
 
 
@@ -198,16 +204,23 @@ def view(console: Console, *, as_json: bool) -> View:
 
 
 def describe(meter: Meter, total: int, limit: float | None) -> str:
-    """Rate, share of the limit, time left and failures, in words."""
+    """Rate, share of the limit, time left and failures, in words; of a pause, whose it is and since when."""
     parts = [f"{meter.rate:,.0f}/s"]
     if limit:
         parts.append(f"{meter.request_rate / limit:.0%} of the limit")
     remaining = meter.remaining(total)
-    if remaining is not None and meter.done < total:
+    if meter.pause is not None:
+        parts = [describe_pause(meter.pause)]
+    elif remaining is not None and meter.done < total:
         parts.append(f"{duration(remaining)} left")
     if meter.failures:
         parts.append(f"{meter.failures:,} not imported")
     return ", ".join(parts)
+
+
+def describe_pause(pause: Pause) -> str:
+    """Whose pause it is, and since when."""
+    return f"paused by {pause.by} since {pause.since:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def duration(seconds: float) -> str:

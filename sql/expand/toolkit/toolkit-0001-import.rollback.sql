@@ -9,4 +9,5 @@ DROP FUNCTION IF EXISTS clerk_migration.this_database();
 DROP TABLE IF EXISTS clerk_migration.sending;
 DROP TABLE IF EXISTS clerk_migration.import_ledger;
 DROP TABLE IF EXISTS clerk_migration.runs;
+DROP FUNCTION IF EXISTS clerk_migration.refuse_rewriting();
 DROP SCHEMA IF EXISTS clerk_migration;

@@ -7,6 +7,16 @@ CREATE SCHEMA IF NOT EXISTS clerk_migration;
 
 COMMENT ON SCHEMA clerk_migration IS 'The move of the users to Clerk: what is to be moved, what was done, and what is switched on.';
 
+CREATE OR REPLACE FUNCTION clerk_migration.refuse_rewriting() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '%.% is a record: rows are added, and neither changed nor deleted', TG_TABLE_SCHEMA, TG_TABLE_NAME
+    USING ERRCODE = 'CM002';
+END
+$$;
+
+COMMENT ON FUNCTION clerk_migration.refuse_rewriting() IS 'Keeps a record append-only (SQLSTATE CM002). TRUNCATE empties it, as a copy of a database needs.';
+
 CREATE TABLE IF NOT EXISTS clerk_migration.runs (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     command text NOT NULL,

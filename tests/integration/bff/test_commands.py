@@ -35,6 +35,8 @@ async def test_switches_are_shown_and_set(world: World) -> None:
     assert [line.split()[:2] for line in out.splitlines()] == [
         ["signup", "legacy"],
         ["legacy_login", "on"],
+        ["import", "running"],
+        ["import_rate", "default"],
     ]
     told = (await run(world, "switch", playbook, "signup", "clerk", "--yes"))[1]
     assert told == "signup is clerk; it was legacy.\n"
@@ -48,7 +50,7 @@ async def test_switches_are_shown_and_set(world: World) -> None:
     [
         (
             ("signups", "clerk"),
-            "There is no switch 'signups'. There are: signup, legacy_login.",
+            "There is no switch 'signups'. There are: signup, legacy_login, import, import_rate.",
         ),
         (("signup", "on"), "signup cannot be 'on'. signup is one of: legacy, clerk."),
         (("signup",), "A value is missing. signup is one of: legacy, clerk."),

@@ -14,10 +14,11 @@ from tests.emulator import Emulator
 from tests.postgres import Server
 from toolkit.clerk import BackendClient, User
 from toolkit.environment import Environment
+from toolkit.migration.controls import Stop
 from toolkit.migration.importer import Ended, import_users
 from toolkit.migration.ledger import Outcome
+from toolkit.migration.observer import Observer
 from toolkit.migration.preflight import Report, make_report
-from toolkit.migration.run import Stop
 from toolkit.migration.selection import Selection
 from toolkit.playbook import Playbook
 
@@ -94,7 +95,12 @@ class World:
         return [record["id"] for record in records]
 
     async def run(
-        self, *, rate: float | None = float("inf"), stop: Stop | None = None, **selected: Any
+        self,
+        *,
+        rate: float | None = float("inf"),
+        stop: Stop | None = None,
+        observer: Observer | None = None,
+        **selected: Any,
     ) -> Ended:
         """Import."""
         return await import_users(
@@ -102,8 +108,7 @@ class World:
             Selection(**selected),
             rate=rate,
             stop=Stop() if stop is None else stop,
-            begun=lambda _: None,
-            seen=self.outcomes.append,
+            observer=observer or Noting(self),
         )
 
     async def preflight(self, **selected: Any) -> Report:
@@ -138,6 +143,16 @@ class World:
     def requests(self, operation: str = "POST /v1/users") -> int:
         """Requests that Clerk got for an operation."""
         return sum(self.emulator.stats()["requests"].get(operation, {}).values())
+
+
+class Noting(Observer):
+    """Notes what an import tells."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def settled(self, outcome: Outcome) -> None:
+        self._world.outcomes.append(outcome)
 
 
 @pytest.fixture

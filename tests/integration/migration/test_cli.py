@@ -92,7 +92,16 @@ async def test_events_are_json_lines(world: World, playbook: str) -> None:
     _, out, _ = run("import", "--yes", "--env", playbook, "--json", variables=world.variables)
     events = [json.loads(line) for line in out.splitlines()]
     assert events[0] | {"event": "begun", "due": 4, "limit": 10.0} == events[0]
-    assert {"event": "user", "user_id": broken, "state": "refused", "code": "email_invalid"} in events
+    assert [event for event in events if event["event"] == "user"] == [
+        {
+            "at": events[1]["at"],
+            "event": "user",
+            "user_id": broken,
+            "state": "refused",
+            "code": "email_invalid",
+            "clerk_id": None,
+        }
+    ]
     assert events[-1] | {"event": "ended", "outcome": "finished", "users": 4} == events[-1]
     assert events[-1]["states"] == {"linked": 3, "refused": 1}
 

@@ -9,9 +9,10 @@ import pytest
 from tests.integration.migration.conftest import CHEAP, CHEAP_ARGON2I, SECRET, World, with_totp
 from tests.waiting import until
 from toolkit.clerk import AuthenticationInvalid, UserQuotaExceeded
+from toolkit.migration.controls import Stop
 from toolkit.migration.importer import ImportStopped
 from toolkit.migration.plan import State
-from toolkit.migration.run import AlreadyRunning, OtherInstance, Stop
+from toolkit.migration.run import AlreadyRunning, OtherInstance
 
 
 async def test_a_user_arrives_with_password_address_and_history(world: World) -> None:

@@ -9,12 +9,11 @@ import pytest
 from tests.integration.migration.conftest import AX_SOURCE, World
 from toolkit import database, paths
 from toolkit.database import ANYBODYS
-from toolkit.migration.importer import import_users
 from toolkit.migration.ledger import Ledger, LinkImpossible, Outcome
 from toolkit.migration.links import Links, Sent
+from toolkit.migration.observer import Observer
 from toolkit.migration.plan import REASONS, State
-from toolkit.migration.run import Stop, begin
-from toolkit.migration.selection import Selection
+from toolkit.migration.run import begin
 from toolkit.migration.source import Cohort, Source, SourceUser
 
 LEFT = Outcome("left", State.REFUSED, REASONS["email_invalid"])
@@ -95,14 +94,13 @@ async def test_an_import_never_has_more_unwritten_than_the_backlog(
     waiting: list[int] = []
     with psycopg.connect(world.url, autocommit=True) as connection:
 
-        def seen(_: Outcome) -> None:
-            written = connection.execute("SELECT count(*) FROM clerk_migration.import_ledger").fetchone()
-            assert written is not None
-            waiting.append(len(waiting) + 1 - written[0])
+        class Counting(Observer):
+            def settled(self, outcome: Outcome) -> None:
+                written = connection.execute("SELECT count(*) FROM clerk_migration.import_ledger").fetchone()
+                assert written is not None
+                waiting.append(len(waiting) + 1 - written[0])
 
-        await import_users(
-            world.environment, Selection(), rate=None, stop=Stop(), begun=lambda _: None, seen=seen
-        )
+        await world.run(observer=Counting())
     assert len(waiting) == 12
     assert max(waiting) <= 4
 
@@ -120,3 +118,18 @@ async def test_attempts_add_up_over_the_runs(world: World) -> None:
         assert record["attempts"] == attempts
     await world.run()
     assert await world.ledger(user_id) == ("linked", None)
+
+
+async def test_what_an_earlier_run_noted_is_not_forgotten_with_those_who_were_not_sent(
+    world: World, ledger: Ledger
+) -> None:
+    """Invariant 7: that run may have sent them."""
+    before, after = await world.add("a@example.com"), await world.add("b@example.com")
+    noted = "INSERT INTO clerk_migration.sending SELECT $1, max(id) FROM clerk_migration.runs"
+    await world.connection.execute(noted, before)
+    users = await due(world)
+    async with ledger:
+        await ledger.begin(users)
+        await ledger.forget(users)
+    left = await world.connection.fetch("SELECT user_id FROM clerk_migration.sending")
+    assert ([record["user_id"] for record in left], len(users)) == ([before], 2), after

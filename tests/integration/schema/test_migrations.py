@@ -340,6 +340,8 @@ def test_the_import_finds_its_rows_by_index(migrated: str, second: Connection) -
 
 def test_switches_begin_with_legacy_and_take_no_other_value(second: Connection) -> None:
     assert second.execute("SELECT name, value FROM clerk_migration.switches ORDER BY name").fetchall() == [
+        ("import", "running"),
+        ("import_rate", "default"),
         ("lazy_migration", "off"),
         ("legacy_login", "on"),
         ("signup", "legacy"),

@@ -147,3 +147,20 @@ async def test_a_paced_client_is_never_held_back_by_it(latency: float) -> None:
         limit.overloaded()
         limit.answered(latency)
     assert limit.size >= 100 * latency
+
+
+@in_virtual_time
+async def test_room_follows_a_limit_that_changes() -> None:
+    limit = InFlightLimit.for_rate(1)
+
+    async def most_in_flight() -> int:
+        server = Server(1, 1000)
+        await server.besiege(limit, 4)
+        return server.most_in_flight
+
+    assert await most_in_flight() == LEAST
+    limit.fit(100)
+    assert await most_in_flight() == MOST
+    limit.fit(1)
+    await most_in_flight()  # what is in use leaves first
+    assert await most_in_flight() == LEAST

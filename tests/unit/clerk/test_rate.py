@@ -308,3 +308,36 @@ def test_no_window_ever_holds_more_than_the_limit(limit: float, steps: list[Step
         return starts
 
     assert most_in_a_window(run(play())) <= limit * WINDOW
+
+
+@in_virtual_time
+async def test_a_higher_limit_holds_at_once_for_who_waits_already() -> None:
+    limiter, starts = RateLimiter(0.1), list[float]()
+    waiting = asyncio.gather(*(start(limiter, starts) for _ in range(21)))
+    await asyncio.sleep(1)
+    begun = now()
+    limiter.change(10)
+    await waiting
+    assert starts[-1] - begun == pytest.approx(2, abs=0.2)
+
+
+@in_virtual_time
+async def test_a_lower_limit_holds_at_once_and_stops_nobody_for_a_window() -> None:
+    limiter = RateLimiter(100)
+    await start_many(limiter, 500)
+    limiter.change(10)
+    begun = now()
+    starts = await start_many(limiter, 21)
+    assert starts[0] - begun < 0.2
+    assert starts[-1] - begun == pytest.approx(2, abs=0.2)
+
+
+@in_virtual_time
+async def test_without_a_limit_nobody_waits_any_more() -> None:
+    limiter, starts = RateLimiter(0.1), list[float]()
+    waiting = asyncio.gather(*(start(limiter, starts) for _ in range(21)))
+    await asyncio.sleep(1)
+    begun = now()
+    limiter.change(None)
+    await waiting
+    assert now() - begun < 0.1

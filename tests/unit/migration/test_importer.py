@@ -11,9 +11,11 @@ from tests.unit.migration.test_plan import ORDINARY
 from toolkit.clerk import ClerkApiError, ClerkRateLimited, ClerkUnavailable
 from toolkit.clerk.errors import ApiError
 from toolkit.migration.carrier import NotCarried
+from toolkit.migration.controls import Stop
 from toolkit.migration.importer import Importer, ImportStopped
+from toolkit.migration.observer import Observer
 from toolkit.migration.plan import REASONS, Policy, State
-from toolkit.migration.run import Run, Stop, Tally
+from toolkit.migration.run import Run, Tally
 from toolkit.migration.source import Count, SourceUser
 
 OUT = ClerkUnavailable("Clerk did not answer.")
@@ -36,9 +38,16 @@ def importer(answers: Sequence[str | Exception], tally: Tally, room: AsyncMock |
             begin=AsyncMock(), forget=AsyncMock(), room=room or AsyncMock(), link=AsyncMock(return_value=True)
         ),
         Policy(),
-        Run(1, Count(len(users), 0), Mock(carry=AsyncMock(side_effect=answers)), Stop(), tally),
+        Run(
+            1,
+            Count(len(users), 0),
+            Mock(carry=AsyncMock(side_effect=answers)),
+            Stop(),
+            Mock(may_go=AsyncMock()),
+            tally,
+        ),
         limit=None,
-        seen=lambda _: None,
+        observer=Observer(),
     )
 
 

@@ -1,9 +1,11 @@
 """What progress shows."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from toolkit.migration.observer import Pause
 from toolkit.terminal.progress import Events, Meter, describe, duration
 
 
@@ -42,6 +44,20 @@ def test_failures_and_the_share_of_the_limit_are_told() -> None:
     for n in range(90):
         meter.add(failed=n < 3)
     assert describe(meter, 180, 100) == "90/s, 87% of the limit, 1 s left, 3 not imported"
+
+
+def test_a_pause_is_told_with_whose_it_is_and_since_when(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    meter = Meter(clock)
+    clock.now = 2.0
+    meter.add(failed=False)
+    since = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    meter.pause = Pause("ada@ops", since)
+    assert describe(meter, 10, 100) == "paused by ada@ops since 2026-01-02 03:04:05 UTC"
+    Events().show(meter, 10, 100)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["paused_by"], datetime.fromisoformat(told["paused_since"])) == ("ada@ops", since)
+    assert told["seconds_left"] is None
 
 
 def test_events_are_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:

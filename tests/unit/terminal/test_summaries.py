@@ -16,7 +16,7 @@ from toolkit.migration.importer import Ended
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import REASONS, State
 from toolkit.migration.preflight import Report, Survey
-from toolkit.migration.run import Tally
+from toolkit.migration.run import RunOutcome, Tally
 from toolkit.migration.source import Count
 from toolkit.migration.status import LastRun, Status
 from toolkit.terminal.summaries import (
@@ -175,7 +175,7 @@ def test_a_dry_run_says_that_nothing_was_sent() -> None:
     assert told.endswith("3 users would go over, 104 would stay. Nothing was sent.")
 
 
-def ended(due: int, *outcomes: Outcome, outcome: str = "finished") -> str:
+def ended(due: int, *outcomes: Outcome, outcome: RunOutcome = "finished") -> str:
     tally = Tally()
     for one in outcomes:
         tally.add(one)
