@@ -90,6 +90,7 @@ class Importer:
             async with asyncio.TaskGroup() as tasks:
                 async for user, create in self._due():
                     await self._clerk.ready()
+                    await self._run.controls.may_go()
                     tasks.create_task(self._import(user, create))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None  # the others followed from the first
@@ -98,8 +99,7 @@ class Importer:
             raise self._stop.because
 
     async def _due(self) -> AsyncIterator[tuple[SourceUser, Create]]:
-        """Who is to be sent, until the limit or the stop, not while imports are paused, and no faster than the ledger is
-        written.
+        """Who is to be sent, until the limit or the stop, and no faster than the ledger is written.
 
         They are noted before; those that cannot go over are settled at once.
         """
@@ -118,7 +118,6 @@ class Importer:
             await self._ledger.begin([user for user, _ in sendable])
             for number, item in enumerate(sendable):
                 await self._ledger.room()
-                await self._run.controls.may_go()
                 if self._stop:
                     self._unsent.extend(user for user, _ in sendable[number:])
                     return

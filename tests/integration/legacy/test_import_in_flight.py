@@ -31,9 +31,10 @@ from tests.integration.migration.conftest import World as Migration
 from tests.integration.migration.test_races import WAITING
 from tests.interleaving import Schedule, play_all, put_gates
 from toolkit.database import ANYBODYS
+from toolkit.migration.controls import Stop
 from toolkit.migration.importer import Importer, import_users
 from toolkit.migration.ledger import Ledger
-from toolkit.migration.run import Stop
+from toolkit.migration.observer import Begun, Observer
 from toolkit.migration.selection import Selection
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=32, parallelism=1)
@@ -49,6 +50,16 @@ class Outbox:
     async def add(self, connection: object, mail: Mail) -> None:
         assert mail.code is not None
         self.codes.append(mail.code)
+
+
+@dataclass
+class Entering(Observer):
+    """Has an import enter the schedule once it has begun."""
+
+    schedule: Schedule
+
+    def begun(self, run: Begun) -> None:
+        self.schedule.enter("import")
 
 
 @dataclass
@@ -82,8 +93,7 @@ class Case:
             Selection(emails=(self.email,), limit=1),
             rate=float("inf"),
             stop=Stop(),
-            begun=lambda _: schedule.enter("import"),
-            seen=lambda _: None,
+            observer=Entering(schedule),
         )
 
     async def changed(self, schedule: Schedule) -> None:

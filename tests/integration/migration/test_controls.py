@@ -61,7 +61,7 @@ async def test_a_pause_holds_an_import_that_runs_until_it_is_over(world: World, 
     await until(partial(more_users, world, 3))
     switch(world, playbook, "import", "paused")
     await until(lambda: "paused" in names(importing))
-    await asyncio.sleep(0.5)  # what was under way ends
+    await asyncio.sleep(1)  # what was under way ends
     held = world.emulator.stats()["users"]
     await until(lambda: events_of(importing)[-1].get("paused_by"))
     assert world.emulator.stats()["users"] == held < 60
