@@ -25,7 +25,8 @@ Refusal
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -229,3 +230,15 @@ class InternalError(Unavailable):
     """This should not have happened. It was noted; try again."""
 
     code = "internal_error"
+
+
+@contextmanager
+def looking_up(lost: AuthenticationUnavailable) -> Iterator[None]:
+    """Around finding out what a system did whose answer was lost: if that can't be told now, what was lost is raised.
+
+    A look-up that was refused says nothing about what the system was asked before.
+    """
+    try:
+        yield
+    except Refusal:
+        raise lost from None

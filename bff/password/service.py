@@ -24,6 +24,7 @@ from bff.refusals import (
     CredentialsInvalid,
     ReauthenticationRequired,
     Refusal,
+    looking_up,
 )
 from bff.sessions.service import Delivery, Session, Sessions
 from bff.signup.proven import ProvenSignups
@@ -87,7 +88,11 @@ class PasswordService:
             try:
                 await system.change(session, claim, current, new, visitor, sign_out_others=sign_out_others)
             except AuthenticationUnavailable as lost:
-                if not lost.asked or not await self.happened(claim.account, change):
+                if not lost.asked:
+                    raise
+                with looking_up(lost):
+                    done = await self.happened(claim.account, change)
+                if not done:
                     raise
 
     async def complete(

@@ -20,7 +20,7 @@ from bff.proof.systems import (
     SystemName,
     Trust,
 )
-from bff.refusals import AuthenticationUnavailable, CredentialsInvalid, MethodUnavailable
+from bff.refusals import AuthenticationUnavailable, CredentialsInvalid, MethodUnavailable, looking_up
 from bff.visitor import Visitor
 from toolkit.clerk import (
     BackendClient,
@@ -157,7 +157,7 @@ async def _answered(
     except AuthenticationUnavailable as lost:
         if not lost.asked:
             raise
-        with refused():
+        with looking_up(lost), refused():
             sign_in = await device.get_sign_in(sign_in_id)
         if sign_in.status == before:
             raise

@@ -375,6 +375,15 @@ class World:
     async def id_of(self, email: str) -> str:
         return str(await self.connection.fetchval("SELECT id::text FROM users WHERE email = $1", email))
 
+    async def settle_changes(self) -> None:
+        """Let it be time to find out what became of the changes that nobody finished, and wait for that."""
+        await self.connection.execute("UPDATE clerk_migration.changes SET look_at = now()")
+
+        async def settled() -> bool:
+            return not await self.connection.fetchval("SELECT count(*) FROM clerk_migration.changes")
+
+        await until(settled)
+
     def limit_logins(self, attempts: int, seconds: float = 1_000_000) -> None:
         """Limit the logins that somebody's account is meant by."""
         self.limits["login_by_account"] = most(attempts, seconds)

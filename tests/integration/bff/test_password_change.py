@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.door import Door
 from tests.integration.bff.conftest import PASSWORD, Bff, Reply, World, most
 from tests.waiting import until
 
@@ -193,15 +194,35 @@ async def test_what_became_of_a_change_that_nobody_finished_is_found_out(world: 
     assert (await changing).code == "authentication_unavailable"
     assert await bff.signed_in(other)
     world.emulator.clear_faults()
-    await world.connection.execute("UPDATE clerk_migration.changes SET look_at = now()")
-
-    async def settled() -> bool:
-        return not await world.connection.fetchval("SELECT count(*) FROM clerk_migration.changes")
-
-    await until(settled)
+    await world.settle_changes()
     assert await bff.signed_in(other) is (drop == "before")
     assert await bff.signed_in(mine)
     assert ("password_changed" in await kinds(bff, mine)) is (drop == "after")
+
+
+@pytest.mark.parametrize("refused", ["429", "connection"])
+async def test_a_lost_answer_stays_lost_if_it_cannot_be_looked_up(world: World, refused: str) -> None:
+    """Invariant 7: Clerk was asked for the change, whatever it is to be asked afterwards."""
+    await world.migrated()
+    async with Door(world.emulator.port) as door:
+        bff = await world.bff(CLERK_API_URL=door.url, CLERK_FRONTEND_API_URL=world.emulator.url)
+        mine, other = await bff.token(EMAIL), await bff.token(EMAIL)
+        match = {"path": "/v1/me/change_password"}
+        world.emulator.add_fault({"match": match, "drop": "after", "latency_ms": 500})
+        changing = asyncio.create_task(change(bff, mine))
+        await until(lambda: not world.emulator.is_idle() and not world.emulator.faults())
+        if refused == "429":
+            world.emulator.add_fault({"match": {"path": "/v1/users/*"}, "times": 100, "status": 429})
+        else:
+            await door.shut()
+        assert (await changing).code == "authentication_unavailable"
+        assert await bff.signed_in(other)
+    bff.stop()
+    world.emulator.clear_faults()
+    bff = await world.bff()
+    await world.settle_changes()
+    assert not await bff.signed_in(other)
+    assert "password_changed" in await kinds(bff, mine)
 
 
 async def test_a_session_from_before_the_move_is_proven_first(world: World) -> None:

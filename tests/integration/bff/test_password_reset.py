@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.door import Door
 from tests.integration.bff.conftest import PASSWORD, SECRET, Bff, Reply, World, most, wrong_code
 from tests.waiting import until
 from toolkit.clerk import ClerkConfig, FrontendClient
@@ -59,6 +60,13 @@ def shape(reply: Reply) -> tuple[object, ...]:
     content = reply.content or {}
     changing = {name: len(str(content[name])) for name in ("reset_id", "expires_at") if name in content}
     return reply.status, {**content, **changing, "request_id": None}, sorted(reply.headers.keys())
+
+
+async def outage(world: World, bff: Bff, calls: int) -> None:
+    """Clerk does not answer, for so many calls in a row."""
+    for _ in range(calls):
+        world.emulator.add_fault({"match": {"path": "/v1/client/sign_ins"}, "status": 503})
+        assert (await bff.login(EMAIL)).code == "authentication_unavailable"
 
 
 async def kinds(world: World) -> list[str]:
@@ -365,14 +373,53 @@ async def test_what_became_of_a_reset_that_nobody_finished_is_found_out(world: W
     assert (await complete(bff, reset_id)).code == "authentication_unavailable"
     assert await bff.signed_in(before)
     world.emulator.clear_faults()
-    await world.connection.execute("UPDATE clerk_migration.changes SET look_at = now()")
-
-    async def settled() -> bool:
-        return not await world.connection.fetchval("SELECT count(*) FROM clerk_migration.changes")
-
-    await until(settled)
+    await world.settle_changes()
     assert await bff.signed_in(before) is (drop == "before")
     assert ("password_reset" in await kinds(world)) is (drop == "after")
+
+
+@pytest.mark.parametrize("refused", ["429", "breaker", "connection"])
+async def test_a_lost_answer_stays_lost_if_it_cannot_be_looked_up(world: World, refused: str) -> None:
+    """Invariant 7: Clerk was asked for the new password, whatever it is to be asked afterwards."""
+    await world.migrated()
+    async with Door(world.emulator.port) as door:
+        bff = await world.bff(CLERK_FRONTEND_API_URL=door.url)
+        before, reset_id = await bff.token(EMAIL), await proven(world, bff)
+        if refused == "breaker":
+            await outage(world, bff, 4)
+        world.emulator.add_fault({"match": {"path": "*/reset_password"}, "drop": "after", "latency_ms": 500})
+        if refused == "429":
+            world.emulator.add_fault(
+                {"match": {"path": "/v1/client/sign_ins/*", "method": "GET"}, "times": 100, "status": 429}
+            )
+        completing = asyncio.create_task(complete(bff, reset_id))
+        await until(lambda: not world.emulator.is_idle())
+        if refused == "connection":
+            await door.shut()
+        assert (await completing).code == "authentication_unavailable"
+    await until(world.emulator.is_idle)
+    world.emulator.clear_faults()
+    await world.settle_changes()
+    assert not await bff.signed_in(before)
+    assert "password_reset" in await kinds(world)
+
+
+async def test_a_code_that_clerk_looked_at_is_an_attempt_also_if_its_answer_cannot_be_looked_up(
+    world: World,
+) -> None:
+    await world.migrated()
+    async with Door(world.emulator.port) as door:
+        bff = await world.bff(CLERK_FRONTEND_API_URL=door.url)
+        reset_id = await begin(bff)
+        await code(world)
+        world.emulator.add_fault(
+            {"match": {"path": "*/attempt_first_factor"}, "drop": "after", "latency_ms": 500}
+        )
+        trying = asyncio.create_task(verify(bff, reset_id, wrong_code()))
+        await until(lambda: not world.emulator.is_idle())
+        await door.shut()
+        assert (await trying).code == "authentication_unavailable"
+    assert await world.connection.fetchval("SELECT attempts FROM clerk_migration.challenges") == 1
 
 
 async def test_somebody_elses_clerk_user_is_not_reset(world: World) -> None:
