@@ -21,6 +21,7 @@ import structlog
 from bff import accounts
 from bff.accounts import Account
 from bff.database import Database
+from bff.devices import forget_others
 from bff.events import EventKind, Events
 from bff.refusals import AuthenticationUnavailable, Refusal
 from bff.sessions.clerk import ClerkSessions
@@ -170,6 +171,7 @@ class Changes:
                 await queries.void_challenges(connection, user_id=str(account.id))
                 if change.sign_out_others or before:
                     ended = await self._sessions.revoke_others(connection, account.id, change.session_id)
+                    await forget_others(connection, change.visitor.device, account.id)
                     await self._events.add(connection, account, "other_sessions_ended", change.visitor)
         except ToolkitError as error:
             _log.error("a change is written down later", kind=change.kind, error=str(error))

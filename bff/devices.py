@@ -75,3 +75,8 @@ class Devices:
                 connection, device_hash=hash_token(device), new_hash=hash_token(renamed)
             )
         return renamed
+
+
+async def forget_others(connection: Connection, device: str | None, user_id: UUID) -> None:
+    """Know the user on this device alone: who got in on another with a stolen password is a stranger there from then on."""
+    await queries.forget_other_devices(connection, user_id=user_id, device_hash=hash_token(device or ""))

@@ -96,9 +96,11 @@ COMMENT ON COLUMN sessions.proved_at IS 'When its holder last proved password an
 -- A disabled account's sessions are refused, and not for good as long as nobody ends them. They end when it is enabled
 -- again, whoever does that; so those of accounts that were disabled before this was here do, too.
 CREATE FUNCTION clerk_migration.end_sessions_from_before() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE sessions SET revoked_at = now() WHERE user_id = NEW.id AND revoked_at IS NULL;
+    EXECUTE format(
+        'UPDATE %I.sessions SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL', TG_TABLE_SCHEMA
+    ) USING NEW.id;
     RETURN NULL;
 END
 $$;
@@ -427,6 +429,7 @@ CREATE TABLE clerk_migration.devices (
 );
 
 CREATE INDEX devices_expires_at_idx ON clerk_migration.devices (expires_at);
+CREATE INDEX devices_user_id_idx ON clerk_migration.devices (user_id);
 
 COMMENT ON TABLE clerk_migration.devices IS 'Devices on which users logged in, with Clerk''s client token so that Clerk knows them again (client trust). A device is known for who logged in there, and not for whoever else does.';
 COMMENT ON COLUMN clerk_migration.devices.device_hash IS 'SHA-256 of the id that the device holds.';

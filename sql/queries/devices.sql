@@ -22,6 +22,10 @@ ON CONFLICT (device_hash, user_id) DO UPDATE SET
     proved = d.proved OR excluded.proved,
     expires_at = excluded.expires_at;
 
+-- name: forget_other_devices(user_id, device_hash)!
+-- Let the user be known on one device alone.
+DELETE FROM clerk_migration.devices WHERE user_id = :user_id AND device_hash <> :device_hash;
+
 -- name: forget_expired_devices()!
 -- Delete devices that were not used for as long as they are kept.
 DELETE FROM clerk_migration.devices WHERE expires_at < now();

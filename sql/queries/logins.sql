@@ -3,9 +3,10 @@
 -- name: check_schema()$
 -- Look at a column of every table that the BFF needs; an error if one is missing. Legacy's own columns are not among them.
 SELECT 1
-FROM users AS u, sessions AS s, clerk_migration.challenges AS c, clerk_migration.devices, clerk_migration.attempts,
-    clerk_migration.login_counts, clerk_migration.switches, clerk_migration.spent_codes, clerk_migration.signups AS g
-WHERE u.clerk_id = '' AND s.clerk_session_id = '' AND c.purpose = '' AND g.code_hash = ''
+FROM users AS u, sessions AS s, api_keys, invites, clerk_migration.challenges AS c, clerk_migration.devices AS d,
+    clerk_migration.attempts, clerk_migration.login_counts, clerk_migration.switches, clerk_migration.spent_codes,
+    clerk_migration.signups AS g, clerk_migration.security_events, clerk_migration.changes, clerk_migration.mails
+WHERE u.clerk_id = '' AND s.proved_at IS NULL AND c.kind = '' AND d.proved AND g.code_hash = ''
 LIMIT 0;
 
 -- name: count_login(path, outcome)!

@@ -45,6 +45,27 @@ def test_addresses_are_folded_by_one_rule_alone(path: Path) -> None:
     assert re.findall(r"\b(?:lower|upper|normalize|citext)\b", statements, re.IGNORECASE) == []
 
 
+def test_the_bff_is_ready_only_with_all_the_tables_that_it_asks() -> None:
+    """`/readyz` looks at each once; legacy's own queries are apart, and what only the command line asks is not needed."""
+    asked = {name for path in (ROOT / "bff").rglob("*.py") for name in calls(path)}
+    bodies = {
+        name: body
+        for path in QUERIES.glob("*.sql")
+        if path.name != "legacy.sql"
+        for name, body in re.findall(
+            r"^-- name: (\w+)[^\n]*\n(.*?)(?=^-- name:|\Z)", path.read_text(), re.M | re.S
+        )
+    }
+    table = re.compile(
+        r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(clerk_migration\.\w+|users|sessions|api_keys|invites)\b(?!\()"
+    )
+    needed = {found for name in asked & bodies.keys() for found in table.findall(bodies[name])}
+    looked_at = re.sub(r"\s+", " ", bodies["check_schema"])
+    missing = {name for name in needed if not re.search(rf"\b{re.escape(name)}\b", looked_at)}
+    assert len(needed) > 10
+    assert missing == set()
+
+
 def calls(path: Path) -> set[str]:
     """The queries that a module names: `queries.NAME`, also of a module's own `_queries`."""
     return {

@@ -36,11 +36,14 @@ WHEN (
 EXECUTE FUNCTION clerk_migration.refuse_legacy_change();
 
 -- A disabled account's sessions are refused, and not for good as long as nobody ends them. They end when it is enabled
--- again, whoever does that; so those of accounts that were disabled before this was here do, too.
+-- again, whoever does that; so those of accounts that were disabled before this was here do, too. Whoever may enable an
+-- account needs no right on sessions for it, and no search_path.
 CREATE OR REPLACE FUNCTION clerk_migration.end_sessions_from_before() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE sessions SET revoked_at = now() WHERE user_id = NEW.id AND revoked_at IS NULL;
+    EXECUTE format(
+        'UPDATE %I.sessions SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL', TG_TABLE_SCHEMA
+    ) USING NEW.id;
     RETURN NULL;
 END
 $$;

@@ -66,6 +66,10 @@ CREATE TABLE IF NOT EXISTS clerk_migration.devices (
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX IF NOT EXISTS devices_expires_at_idx ON clerk_migration.devices (expires_at);
 
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX IF NOT EXISTS devices_user_id_idx ON clerk_migration.devices (user_id);
+
 COMMENT ON TABLE clerk_migration.devices IS 'Devices on which users logged in, with Clerk''s client token so that Clerk knows them again (client trust). A device is known for who logged in there, and not for whoever else does.';
 COMMENT ON COLUMN clerk_migration.devices.device_hash IS 'SHA-256 of the id that the device holds.';
 COMMENT ON COLUMN clerk_migration.devices.proved IS 'Whether the user ever got in there: a password alone makes no device a known one.';

@@ -290,3 +290,22 @@ async def test_a_login_that_passed_just_before_a_change_begins_anew(world: World
 
 def sign_ins(world: World) -> int:
     return sum(world.emulator.stats()["requests"].get("POST /v1/client/sign_ins", {}).values())
+
+
+async def test_whoever_got_in_elsewhere_with_the_old_password_is_a_stranger_there(world: World) -> None:
+    """Else nine guesses on a thief's device would shut the owner out on their own."""
+    await asyncio.to_thread(world.emulator.settings, lockout_attempts=10)
+    world.limit_logins(1000)
+    await world.migrated()
+    bff = await world.bff()
+    thief = (await bff.login(EMAIL, delivery="bearer")).content["device"]
+    owner = (await bff.login(EMAIL, delivery="bearer")).content
+    body = {"current_password": PASSWORD, "new_password": NEW}
+    headers = {"Cookie": f"__Host-ax_device={owner['device']}", "Origin": bff.url}
+    done = await bff.call("POST", "/auth/password/change", body, token=owner["token"], **headers)
+    assert done.status == 204
+    for number in range(9):
+        reply = await bff.login(EMAIL, "wrong", device=thief, address=f"203.0.113.{number}")
+        assert reply.code == "credentials_invalid"
+    at_home = await bff.login(EMAIL, NEW, delivery="bearer", device=owner["device"])
+    assert at_home.content["status"] == "complete"

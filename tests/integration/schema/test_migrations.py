@@ -1,5 +1,6 @@
 """The migrations themselves: there and back, on empty and on live databases."""
 
+import secrets
 import subprocess
 import sys
 import threading
@@ -361,3 +362,29 @@ def test_squawk_has_nothing_against_the_migrations() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("search_path", ["public", "''"])
+def test_whoever_may_enable_an_account_needs_nothing_else_for_it(migrated: str, search_path: str) -> None:
+    """The trigger that ends the account's sessions runs by its owner's rights, and names its table."""
+    role = f"support_{secrets.token_hex(4)}"
+    with psycopg.connect(migrated, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {role}")
+        owner.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+        owner.execute(f"GRANT SELECT, UPDATE ON users TO {role}")
+        owner.execute("INSERT INTO users (email, disabled_at) VALUES ('ada@example.com', now())")
+        owner.execute(
+            "INSERT INTO sessions (user_id, token_hash, expires_at, max_expires_at) SELECT id, 'x', 'infinity', 'infinity' FROM users"
+        )
+        try:
+            owner.execute("CREATE TEMPORARY TABLE sessions (user_id uuid, revoked_at timestamptz)")
+            owner.execute(f"SET ROLE {role}")
+            owner.execute(f"SET search_path = {search_path}")
+            owner.execute("UPDATE public.users SET disabled_at = NULL")
+            owner.execute("RESET ROLE")
+            ended = owner.execute("SELECT revoked_at IS NOT NULL FROM public.sessions").fetchone()
+            assert ended == (True,)
+        finally:
+            owner.execute("RESET ROLE")
+            owner.execute(f"DROP OWNED BY {role}")
+            owner.execute(f"DROP ROLE {role}")
