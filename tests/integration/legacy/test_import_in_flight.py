@@ -52,16 +52,6 @@ class Outbox:
         self.codes.append(mail.code)
 
 
-class Entering(Observer):
-    """Lets the import take its first step when its turn comes."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-
-    def begun(self, run: Begun) -> None:
-        self._schedule.enter("import")
-
-
 @dataclass
 class Entering(Observer):
     """Has an import enter the schedule once it has begun."""
