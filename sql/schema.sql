@@ -525,6 +525,24 @@ COMMENT ON COLUMN clerk_migration.mails.attempts IS 'How often a BFF set out to 
 COMMENT ON COLUMN clerk_migration.mails.not_before IS 'Whoever claims it puts this off for longer than sending takes, and each time longer: nobody else sends it meanwhile, and it is tried again if that fails.';
 COMMENT ON COLUMN clerk_migration.mails.expires_at IS 'When it is too late to send it.';
 
+CREATE TABLE clerk_migration.canaries (
+    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    canary text NOT NULL,
+    event text NOT NULL CHECK (event IN ('begun', 'ended', 'removed')),
+    user_id text,
+    finding text,
+    noted_at timestamptz NOT NULL DEFAULT now(),
+    CHECK ((event = 'begun') = (user_id IS NOT NULL)),
+    CHECK ((event = 'ended') = (finding IS NOT NULL))
+);
+
+CREATE UNIQUE INDEX canaries_canary_event_idx ON clerk_migration.canaries (canary, event);
+
+COMMENT ON TABLE clerk_migration.canaries IS 'What became of each canary: rows are added, and never changed. A stand-in that was begun and is not removed may still be in Clerk.';
+COMMENT ON COLUMN clerk_migration.canaries.canary IS 'The stand-in''s external ID in Clerk.';
+COMMENT ON COLUMN clerk_migration.canaries.user_id IS 'The id, as text, of the row whose password was tried.';
+COMMENT ON COLUMN clerk_migration.canaries.finding IS 'What came out, a code of toolkit/migration/findings.py.';
+
 -- Playbooks
 -- ---------
 

@@ -11,6 +11,7 @@ import click
 import uvloop
 from rich.console import Console
 
+from toolkit.cli.canary import fly, typed_options
 from toolkit.cli.environment import environment_option
 from toolkit.cli.options import (
     confirm,
@@ -23,7 +24,7 @@ from toolkit.cli.options import (
 )
 from toolkit.database import address
 from toolkit.environment import Environment
-from toolkit.errors import INTERRUPTED, NEEDS_PERSON, NeedsPerson, ToolkitError
+from toolkit.errors import INTERRUPTED, NEEDS_PERSON, NeedsPerson, ToolkitError, UsageError
 from toolkit.migration.controls import Stop
 from toolkit.migration.importer import Ended, import_users, look_ahead
 from toolkit.migration.ledger import Outcome
@@ -41,12 +42,37 @@ from toolkit.terminal.progress import Meter, View, describe_pause, view
 @environment_option
 @selection_options
 @rate_option
+@click.option(
+    "--canary",
+    "canary_email",
+    metavar="EMAIL",
+    help="Prove the password of the account with this address, too, as the command `canary` does.",
+)
+@typed_options
+@yes_option
 @json_option
-def preflight(environment: Environment, rate: float | None, as_json: bool, **selected: Any) -> None:
+def preflight(
+    environment: Environment,
+    rate: float | None,
+    canary_email: str | None,
+    with_code: bool,
+    password_stdin: bool,
+    yes: bool,
+    as_json: bool,
+    **selected: Any,
+) -> None:
     """Say what the import would do; changes nothing.
 
-    Exits 3 when something needs a person: a setting of the Clerk instance, or a user who could not go over.
+    Exits 3 when something needs a person: a setting of the Clerk instance, a user who could not go over, or a canary that
+    does not hold.
     """
+    proof = None
+    if canary_email is not None:
+        proof = fly(environment, canary_email, with_code=with_code, password_stdin=password_stdin, yes=yes)
+    elif with_code or password_stdin:
+        raise UsageError(
+            "--code and --password-stdin are for --canary EMAIL. Name an account, or leave them out."
+        )
     with Console(stderr=True).status("Reading the source") as shown:
         report = uvloop.run(
             make_report(
@@ -57,10 +83,11 @@ def preflight(environment: Environment, rate: float | None, as_json: bool, **sel
             )
         )
     if as_json:
-        print_json(summaries.preflight_json(report))
+        print_json(summaries.preflight_json(report, proof))
     else:
-        summaries.show_preflight(Console(), report, environment.name)
-    sys.exit(NEEDS_PERSON if report.blocked else 0)
+        summaries.show_preflight(Console(), report, environment.name, proof)
+    holds = proof is None or proof.finding.holds
+    sys.exit(NEEDS_PERSON if report.blocked or not holds else 0)
 
 
 @click.command("import")

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from toolkit.migration.canary import Proof
 from toolkit.migration.digests import Kind
 from toolkit.migration.importer import Ended
 from toolkit.migration.plan import Reason, State, reason
@@ -19,8 +20,8 @@ ROWS = 100
 """User ids listed for one reason before the rest is only counted; --json has all."""
 
 
-def show_preflight(console: Console, report: Report, environment: str) -> None:
-    """What the import would do."""
+def show_preflight(console: Console, report: Report, environment: str, proof: Proof | None = None) -> None:
+    """What the import would do, and what came of the canary if there was one."""
     found = report.survey
     console.print(
         _pairs(
@@ -45,13 +46,21 @@ def show_preflight(console: Console, report: Report, environment: str) -> None:
             f"At {report.rate:g} requests a second the import takes about {duration(report.seconds)}.",
             highlight=False,
         )
+    if proof is not None:
+        show_canary(console, proof)
     if report.blocked:
         console.print("[yellow]Not everybody can go over yet.[/] The others are not held up by them.")
-    else:
+    elif proof is None:
+        console.print(
+            "[green]Nothing is in the way[/] that can be seen from here. Whether passwords work in Clerk, a canary tells: "
+            f"python -m toolkit canary --env {environment} --email EMAIL",
+            soft_wrap=True,
+        )
+    elif proof.finding.holds:
         console.print(f"[green]Nothing is in the way.[/] Next: python -m toolkit import --env {environment}")
 
 
-def preflight_json(report: Report) -> dict[str, object]:
+def preflight_json(report: Report, proof: Proof | None = None) -> dict[str, object]:
     """Preflight for programs, with every finding."""
     return {
         "users": report.count.total,
@@ -63,6 +72,7 @@ def preflight_json(report: Report) -> dict[str, object]:
         "rate": report.rate,
         "seconds": report.seconds,
         "blocked": report.blocked,
+        **({"canary": canary_json(proof)} if proof is not None else {}),
     }
 
 
@@ -105,6 +115,41 @@ def show_dry_run(console: Console, found: Survey) -> None:
         f"{found.importable:,} users would go over, {len(found.findings):,} would stay. Nothing was sent.",
         highlight=False,
     )
+
+
+def show_canary(console: Console, proof: Proof) -> None:
+    """What came of a canary."""
+    finding = proof.finding
+    what = f"{proof.kind}{', and a second factor' if proof.second_factor else ''}"
+    if finding.holds:
+        console.print(f"[green]The canary holds[/] ({what}): {finding.meaning}.", highlight=False)
+    else:
+        console.print(
+            f"[red]The canary does not hold[/] ({what}): {finding.code}. {escape(finding.meaning)}. "
+            f"To do: {escape(finding.remedy)}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if proof.left is not None:
+        console.print(
+            f"[yellow]The stand-in could not be removed from Clerk:[/] {escape(proof.left)} A sweep does it in ten minutes.",
+            soft_wrap=True,
+        )
+
+
+def canary_json(proof: Proof) -> dict[str, object]:
+    """A canary for programs."""
+    finding = proof.finding
+    return {
+        "holds": finding.holds,
+        "code": finding.code,
+        "meaning": finding.meaning,
+        "remedy": finding.remedy,
+        "hasher": proof.kind.hasher,
+        "parameters": proof.kind.parameters,
+        "second_factor": proof.second_factor,
+        "left": proof.left,
+    }
 
 
 def show_import(console: Console, ended: Ended, environment: str) -> None:

@@ -107,7 +107,8 @@ def test_a_long_list_is_cut_off_with_the_number_left_out() -> None:
 
 def test_preflight_names_the_next_command_when_nothing_is_in_the_way() -> None:
     told = preflight(Report(Count(1, 0), clean(), clerk_users=0, misfits=[], cautions=[], rate=None))
-    assert "Nothing is in the way. Next: python -m toolkit import --env sandbox" in told
+    assert "Nothing is in the way that can be seen from here." in told
+    assert "python -m toolkit canary --env sandbox --email EMAIL" in told
     for absent in ("Not everybody", "does not fit", "Note:", "Not carried over", "requests a second"):
         assert absent not in told
 
