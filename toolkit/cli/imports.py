@@ -1,6 +1,7 @@
 """`preflight`, `import` and `status`: how users go over."""
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -32,10 +33,13 @@ from toolkit.migration.observer import Begun, Observer, Pause
 from toolkit.migration.plan import State
 from toolkit.migration.preflight import dry_run, make_report
 from toolkit.migration.selection import Selection
-from toolkit.migration.status import read_not_carried, read_status
+from toolkit.migration.status import read_not_carried, read_runs, read_status
 from toolkit.terminal import summaries
 from toolkit.terminal.events import BegunEvent, EndedEvent, PacedEvent, PausedEvent, ResumedEvent, UserEvent
 from toolkit.terminal.progress import Meter, View, describe_pause, view
+
+RUNS = 1000
+"""Imports that are listed at most."""
 
 
 @click.command()
@@ -263,9 +267,17 @@ def _dry_run(environment: Environment, selection: Selection, as_json: bool) -> N
 @click.command()
 @environment_option
 @click.option("--users", is_flag=True, help="List every user that the import could not carry over, by id.")
+@click.option(
+    "--runs", is_flag=True, help="List the imports, the latest first: when, by whom, and how each ended."
+)
 @json_option
-def status(environment: Environment, users: bool, as_json: bool) -> None:
+def status(environment: Environment, users: bool, runs: bool, as_json: bool) -> None:
     """Say where the environment stands: who is in Clerk, who is not and why, and how the last import ended."""
+    if users and runs:
+        raise UsageError("--users and --runs exclude each other. Give one of them.")
+    if runs:
+        _show_runs(environment, as_json)
+        return
     if users:
         for user in uvloop.run(read_not_carried(environment)):
             if as_json:
@@ -278,3 +290,14 @@ def status(environment: Environment, users: bool, as_json: bool) -> None:
         print_json(summaries.status_json(found, environment.name))
     else:
         summaries.show_status(Console(), found, environment.name)
+
+
+def _show_runs(environment: Environment, as_json: bool) -> None:
+    for run in uvloop.run(read_runs(environment, RUNS)):
+        if as_json:
+            print_json(summaries.run_json(run))
+        else:
+            why = f"\n    {run.error}" if run.error else ""
+            click.echo(
+                f"{summaries.describe_run(run)} as {run.role}, version {run.version}, {json.dumps(run.options)}{why}"
+            )

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from toolkit.clerk import BackendClient
 from toolkit.database import queries
 from toolkit.environment import Environment
@@ -19,21 +21,51 @@ class Status:
     count: Count
     ledger: list[tuple[str, str | None, int, list[str]]]
     """State, error code, users, and some of their ids."""
-    last_run: "LastRun | None"
+    last_run: "PastRun | None"
     clerk_users: int | None
     """Users in Clerk; None when Clerk is not configured or does not answer."""
     clerk_problem: str | None = None
 
 
 @dataclass(frozen=True)
-class LastRun:
-    """The latest import."""
+class PastRun:
+    """An import, as its row has it."""
 
     id: int
+    operator: str
+    """user@host"""
+    role: str
+    """The database role."""
+    version: str
+    options: dict[str, object]
     started_at: datetime
     finished_at: datetime | None
     outcome: str | None
+    """None for one that goes on, or was killed and no other has noted it yet."""
+    error: str | None
     counts: dict[str, object]
+
+    @classmethod
+    def from_record(cls, record: asyncpg.Record) -> "PastRun":
+        """A row of `runs`."""
+        return cls(
+            record["id"],
+            record["operator"],
+            record["role"],
+            record["version"],
+            json.loads(record["options"]),
+            record["started_at"],
+            record["finished_at"],
+            record["outcome"],
+            record["error"],
+            json.loads(record["counts"] or "{}"),
+        )
+
+
+async def read_runs(environment: Environment, size: int) -> list[PastRun]:
+    """The last imports, the latest first."""
+    async with environment.connect() as connection:
+        return [PastRun.from_record(record) async for record in queries.runs(connection, size=size)]
 
 
 async def read_status(environment: Environment) -> Status:
@@ -45,19 +77,12 @@ async def read_status(environment: Environment) -> Status:
             (record["state"], record["error_code"], record["users"], list(record["examples"] or ()))
             async for record in queries.ledger_counts(connection)
         ]
-        last = await queries.last_run(connection)
+        last = [PastRun.from_record(record) async for record in queries.runs(connection, size=1)]
     clerk_users, problem = await _count_clerk_users(environment)
     return Status(
         count=Count(total["total"], total["linked"]),
         ledger=ledger,
-        last_run=last
-        and LastRun(
-            id=last["id"],
-            started_at=last["started_at"],
-            finished_at=last["finished_at"],
-            outcome=last["outcome"],
-            counts=json.loads(last["counts"] or "{}"),
-        ),
+        last_run=last[0] if last else None,
         clerk_users=clerk_users,
         clerk_problem=problem,
     )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,7 +14,7 @@ from toolkit.migration.digests import Kind
 from toolkit.migration.importer import Ended
 from toolkit.migration.plan import Reason, State, reason
 from toolkit.migration.preflight import Finding, Report, Survey
-from toolkit.migration.status import Status
+from toolkit.migration.status import PastRun, Status
 from toolkit.terminal.progress import duration
 
 ROWS = 100
@@ -198,9 +199,7 @@ def show_status(console: Console, status: Status, environment: str) -> None:
     }
     if status.last_run is not None:
         last = status.last_run
-        rows["last import"] = (
-            f"run {last.id}, {last.started_at:%Y-%m-%d %H:%M:%S %Z}, {last.outcome or 'not ended'}"
-        )
+        rows["last import"] = describe_run(last)
     console.print(_pairs(f"Environment {environment}", rows))
     if status.clerk_problem is not None:
         console.print(f"[yellow]Clerk could not be asked:[/] {escape(status.clerk_problem)}")
@@ -208,6 +207,8 @@ def show_status(console: Console, status: Status, environment: str) -> None:
         console,
         {reason(code): (users, examples) for _, code, users, examples in status.ledger if code is not None},
     )
+    if status.last_run is not None and status.last_run.error is not None:
+        console.print(f"[yellow]Of the last import:[/] {escape(status.last_run.error)}")
     if status.last_run is not None and status.last_run.outcome is None:
         console.print(
             "[yellow]The last import did not end:[/] it still runs, or was killed. Running it again goes on from there."
@@ -228,14 +229,21 @@ def status_json(status: Status, environment: str) -> dict[str, object]:
             {"state": state, "code": code, "users": users, "examples": examples}
             for state, code, users, examples in status.ledger
         ],
-        "last_run": last
-        and {
-            "id": last.id,
-            "started_at": last.started_at.isoformat(),
-            "finished_at": last.finished_at and last.finished_at.isoformat(),
-            "outcome": last.outcome,
-            "counts": last.counts,
-        },
+        "last_run": last and run_json(last),
+    }
+
+
+def describe_run(run: PastRun) -> str:
+    """A run in a line: which, when, how it ended, and who ran it."""
+    return f"run {run.id}, {run.started_at:%Y-%m-%d %H:%M:%S %Z}, {run.outcome or 'not ended'}, by {run.operator}"
+
+
+def run_json(run: PastRun) -> dict[str, object]:
+    """A run for programs."""
+    return {
+        **asdict(run),
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at and run.finished_at.isoformat(),
     }
 
 

@@ -18,7 +18,7 @@ from toolkit.migration.plan import REASONS, State
 from toolkit.migration.preflight import Report, Survey
 from toolkit.migration.run import RunOutcome, Tally
 from toolkit.migration.source import Count
-from toolkit.migration.status import LastRun, Status
+from toolkit.migration.status import PastRun, Status
 from toolkit.terminal.summaries import (
     preflight_json,
     show_dry_run,
@@ -230,8 +230,13 @@ def test_an_interrupted_import_says_how_to_go_on() -> None:
     assert "are still due" not in told
 
 
-RUN = LastRun(
+RUN = PastRun(
     id=7,
+    operator="ada@ops",
+    role="ax",
+    version="1.2.3",
+    options={"limit": 5},
+    error=None,
     started_at=datetime(2026, 5, 12, 10, 20, 30, tzinfo=UTC),
     finished_at=datetime(2026, 5, 12, 10, 21, 0, tzinfo=UTC),
     outcome="finished",
@@ -262,7 +267,7 @@ def test_the_status_counts_and_explains() -> None:
         "in Clerk (clerk_id set) 1,000",
         "on legacy 10",
         "users in the Clerk instance 1,001",
-        "last import run 7, 2026-05-12 10:20:30 UTC, finished",
+        "last import run 7, 2026-05-12 10:20:30 UTC, finished, by ada@ops",
         "7 email_taken (conflict)",
         "a4 a5 … and 2 more",
         "1 something_new (failed) Clerk refused it. To do:",
@@ -276,7 +281,14 @@ def test_the_status_tells_of_an_import_that_did_not_end() -> None:
     """Invariant 7."""
     told = status(replace(STATUS, last_run=replace(RUN, finished_at=None, outcome=None)))
     assert "10:20:30 UTC, not ended" in told
+    assert "Of the last import" not in told
     assert "The last import did not end: it still runs, or was killed. Running it again goes on" in told
+
+
+def test_the_status_tells_why_the_last_import_ended() -> None:
+    told = status(replace(STATUS, last_run=replace(RUN, outcome="failed", error="Clerk did not answer.")))
+    assert "10:20:30 UTC, failed, by ada@ops" in told
+    assert "Of the last import: Clerk did not answer." in told
 
 
 def test_the_status_does_without_clerk_and_says_why() -> None:
@@ -313,6 +325,11 @@ def test_the_status_for_programs() -> None:
         ],
         "last_run": {
             "id": 7,
+            "operator": "ada@ops",
+            "role": "ax",
+            "version": "1.2.3",
+            "options": {"limit": 5},
+            "error": None,
             "started_at": "2026-05-12T10:20:30+00:00",
             "finished_at": "2026-05-12T10:21:00+00:00",
             "outcome": "finished",
