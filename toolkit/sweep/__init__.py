@@ -1,2 +1,1 @@
-"""Ends what was begun and left, by hand and in the BFF: signups whose process died, and those never verified; what canaries
-left in Clerk."""
+"""Ends what was begun and left, by hand and in the BFF: signups whose process died, and those never verified."""
