@@ -168,13 +168,33 @@ CREATE TABLE clerk_migration.runs (
     command text NOT NULL,
     environment text NOT NULL,
     options jsonb NOT NULL DEFAULT '{}',
+    operator text NOT NULL,
+    role text NOT NULL DEFAULT session_user,
+    version text NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz,
-    outcome text CHECK (outcome IN ('finished', 'interrupted', 'failed')),
+    outcome text CHECK (outcome IN ('finished', 'interrupted', 'failed', 'killed')),
+    error text,
     counts jsonb
 );
 
-COMMENT ON TABLE clerk_migration.runs IS 'A row for each run of a command. One without an outcome goes on, or was killed.';
+COMMENT ON TABLE clerk_migration.runs IS 'A row for each run of a command. One without an outcome goes on, or was killed, which the next one notes. What has ended is not changed any more.';
+COMMENT ON COLUMN clerk_migration.runs.operator IS 'The operator''s user@host.';
+COMMENT ON COLUMN clerk_migration.runs.role IS 'The database role that it ran as.';
+COMMENT ON COLUMN clerk_migration.runs.version IS 'The version of the toolkit.';
+COMMENT ON COLUMN clerk_migration.runs.finished_at IS 'NULL as long as it goes on; of one that was killed nobody knows.';
+COMMENT ON COLUMN clerk_migration.runs.error IS 'Why it ended as it did; NULL when there is nothing to say. Never a secret.';
+
+CREATE TRIGGER refuse_rewriting_ended
+BEFORE UPDATE ON clerk_migration.runs
+FOR EACH ROW
+WHEN (OLD.outcome IS NOT NULL)
+EXECUTE FUNCTION clerk_migration.refuse_rewriting();
+
+CREATE TRIGGER refuse_deleting
+BEFORE DELETE ON clerk_migration.runs
+FOR EACH STATEMENT
+EXECUTE FUNCTION clerk_migration.refuse_rewriting();
 
 CREATE TABLE clerk_migration.import_ledger (
     user_id text PRIMARY KEY,
@@ -191,6 +211,24 @@ CREATE INDEX import_ledger_state_error_code_idx ON clerk_migration.import_ledger
 COMMENT ON TABLE clerk_migration.import_ledger IS 'A row for each user that an import looked at, as the last attempt left it.';
 COMMENT ON COLUMN clerk_migration.import_ledger.user_id IS 'The id of the source view as text; the external ID in Clerk.';
 COMMENT ON COLUMN clerk_migration.import_ledger.error_code IS 'Why the user is not linked: a reason of the toolkit, or Clerk''s code. Never a secret.';
+
+CREATE TABLE clerk_migration.import_history (
+    user_id text NOT NULL,
+    run_id bigint NOT NULL REFERENCES clerk_migration.runs (id),
+    state text NOT NULL CHECK (state IN ('linked', 'refused', 'held', 'conflict', 'failed')),
+    error_code text,
+    clerk_id text,
+    at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX import_history_user_id_idx ON clerk_migration.import_history (user_id);
+
+COMMENT ON TABLE clerk_migration.import_history IS 'What became of each user in each run. Append-only; import_ledger has the last of it.';
+
+CREATE TRIGGER refuse_rewriting
+BEFORE UPDATE OR DELETE ON clerk_migration.import_history
+FOR EACH STATEMENT
+EXECUTE FUNCTION clerk_migration.refuse_rewriting();
 
 CREATE TABLE clerk_migration.sending (
     user_id text PRIMARY KEY,
@@ -471,6 +509,7 @@ CREATE TABLE clerk_migration.security_events (
 );
 
 CREATE INDEX security_events_user_id_at_idx ON clerk_migration.security_events (user_id, at);
+CREATE INDEX security_events_at_idx ON clerk_migration.security_events (at);
 
 COMMENT ON TABLE clerk_migration.security_events IS 'What was done to the ways in to an account, for its owner to see: kept 90 days.';
 COMMENT ON COLUMN clerk_migration.security_events.kind IS 'A name of bff/events.py, for example totp_removed.';
@@ -524,6 +563,24 @@ COMMENT ON COLUMN clerk_migration.mails.code_cipher IS 'The code that it is to t
 COMMENT ON COLUMN clerk_migration.mails.attempts IS 'How often a BFF set out to send it.';
 COMMENT ON COLUMN clerk_migration.mails.not_before IS 'Whoever claims it puts this off for longer than sending takes, and each time longer: nobody else sends it meanwhile, and it is tried again if that fails.';
 COMMENT ON COLUMN clerk_migration.mails.expires_at IS 'When it is too late to send it.';
+
+CREATE TABLE clerk_migration.canaries (
+    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    canary text NOT NULL,
+    event text NOT NULL CHECK (event IN ('begun', 'ended', 'removed')),
+    user_id text,
+    finding text,
+    noted_at timestamptz NOT NULL DEFAULT now(),
+    CHECK ((event = 'begun') = (user_id IS NOT NULL)),
+    CHECK ((event = 'ended') = (finding IS NOT NULL))
+);
+
+CREATE UNIQUE INDEX canaries_canary_event_idx ON clerk_migration.canaries (canary, event);
+
+COMMENT ON TABLE clerk_migration.canaries IS 'What became of each canary: rows are added, and never changed. A stand-in that was begun and is not removed may still be in Clerk.';
+COMMENT ON COLUMN clerk_migration.canaries.canary IS 'The stand-in''s external ID in Clerk.';
+COMMENT ON COLUMN clerk_migration.canaries.user_id IS 'The id, as text, of the row whose password was tried.';
+COMMENT ON COLUMN clerk_migration.canaries.finding IS 'What came out, a code of toolkit/migration/findings.py.';
 
 -- Playbooks
 -- ---------

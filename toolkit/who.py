@@ -1,8 +1,9 @@
-"""Who runs this, for the records."""
+"""Who runs this, and which version, for the records."""
 
 import os
 import pwd
 import socket
+from importlib import metadata
 
 
 def who() -> str:
@@ -12,3 +13,8 @@ def who() -> str:
     except KeyError:  # a container's user often has a number only
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
+
+
+def version() -> str:
+    """The toolkit's version."""
+    return metadata.version("postgres-to-clerk")

@@ -1,5 +1,7 @@
 """Legacy, mounted: AX's system for proofs, passwords, second factors and signup. It serves nothing itself."""
 
+from functools import partial
+
 from prometheus_client import Gauge
 
 from bff.database import Database
@@ -16,6 +18,7 @@ from bff.password.feature import LEGACY_PASSWORDS
 from bff.proof.feature import LEGACY_RESETS, LEGACY_SYSTEM
 from bff.sessions.service import Sessions
 from bff.signup.feature import LEGACY_SIGNUP
+from bff.tidying import keep_forgetting
 from toolkit.database import queries
 
 
@@ -45,6 +48,7 @@ def mount(parts: Parts) -> None:
         passwords.close()
 
     parts.at_end(close)
+    parts.run(partial(keep_forgetting, parts.database, queries.forget_expired_reset_codes))
 
 
 async def _usual_digest(database: Database) -> str | None:

@@ -130,6 +130,8 @@ class PasswordService:
             raise _Moved
         signup_id = await self._signups.find(account)
         if signup_id is not None:
+            if reset.method != "email":  # it is the mailbox that ends a signup
+                raise ChallengeExpired
             await self._signups.shut_out(account, signup_id)
         version = await reset.system.version(account)
         change = Change(account.id, None, "password_reset", visitor, version, sign_out_others=True)

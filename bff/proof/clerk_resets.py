@@ -1,6 +1,6 @@
 """Resets of passwords that Clerk keeps: a sign-in whose first factor is a code, and that ends in a new password."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
@@ -65,27 +65,25 @@ class ClerkResets:
     async def send_code(self, account: Account, method: ResetMethod, visitor: Visitor) -> CodeSent:
         """Begin a sign-in that sends a code. Raises as `ResetSystem.send_code` does."""
         user = await self._user(account)
-        if not any(
-            same_mailbox(email.email_address, account.email) and (email.verified or email.reserved)
+        mailboxes = {
+            email.id
             for email in user.email_addresses
-        ):  # so a sign-in by it would be somebody else's, as Clerk tells no earlier than at the end (invariant 10)
+            if same_mailbox(email.email_address, account.email) and (email.verified or email.reserved)
+        }
+        if not mailboxes:  # so a sign-in by it would be somebody else's, as Clerk tells no earlier than at the end (invariant 10)
             _log.error("another address in clerk", user_id=str(account.id), clerk_id=account.clerk_id)
             raise CredentialsInvalid("different_user")
         strategy = _STRATEGIES[method]
+        places = mailboxes if method == "email" else {phone.id for phone in user.phone_numbers}
         device = self._device(None, visitor)
         with refused(*_GONE):
-            if method == "email":
-                sign_in = await device.create_password_reset(account.email)
-                factor = _factor(sign_in, strategy)
-            else:
-                sign_in = await device.begin_sign_in(account.email)
-                factor = _factor(sign_in, strategy)
-                if factor is None or factor.phone_number_id not in {phone.id for phone in user.phone_numbers}:
-                    raise MethodUnavailable
-                await device.prepare_first_factor(sign_in.id, factor)
-        to = factor.safe_identifier if factor is not None else None
+            sign_in = await device.begin_sign_in(account.email)
+            factor = _factor(sign_in, strategy, places)
+            if factor is None:
+                raise MethodUnavailable
+            await device.prepare_first_factor(sign_in.id, factor)
         state = State({_SIGN_IN: sign_in.id, _STRATEGY: strategy}, device.client_token)
-        return CodeSent(state, to or masked(account.email))
+        return CodeSent(state, factor.safe_identifier or masked(account.email))
 
     async def check_code(
         self, account: Account, state: State, code: str, trust: Trust, visitor: Visitor
@@ -166,5 +164,13 @@ async def _answered(
         raise Gone from error
 
 
-def _factor(sign_in: SignIn, strategy: str) -> Factor | None:
-    return next((factor for factor in sign_in.supported_first_factors if factor.strategy == strategy), None)
+def _factor(sign_in: SignIn, strategy: str, places: Collection[str]) -> Factor | None:
+    """The factor whose code goes to one of these places, by Clerk's ids: a user may have several that are not meant."""
+    return next(
+        (
+            factor
+            for factor in sign_in.supported_first_factors
+            if factor.strategy == strategy and (factor.email_address_id or factor.phone_number_id) in places
+        ),
+        None,
+    )

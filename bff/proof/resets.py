@@ -27,13 +27,14 @@ from bff.refusals import (
     ChallengeExpired,
     CodeInvalid,
     CredentialsInvalid,
+    MethodUnavailable,
     Refusal,
     TooManyAttempts,
     Unexplained,
 )
 from bff.veil import Veil
 from bff.visitor import Visitor
-from toolkit.database import Connection
+from toolkit.database import Connection, queries
 from toolkit.errors import ToolkitError
 
 MOST_AT_A_TIME = 200
@@ -62,6 +63,8 @@ class ProvenReset:
 
     state: State
     account: Account
+    method: ResetMethod
+    """Where the code went."""
     system: ResetSystem | None
     """The system that checked the code; None when the account has gone over to another one since."""
 
@@ -164,7 +167,7 @@ class Resets:
         if challenge is None or challenge.kind != "new_password" or account is None or account.disabled:
             raise ChallengeExpired
         system = self._systems.get(challenge.system) if system_of(account) == challenge.system else None
-        return ProvenReset(challenge.state, account, system)
+        return ProvenReset(challenge.state, account, _method(challenge), system)
 
     async def end(self, reset_id: str) -> None:
         """The new password is set: the reset is good for nothing any more."""
@@ -248,6 +251,16 @@ class Resets:
         device = await self._devices.find(connection, visitor.device, account.id)
         return device is not None and device.proved
 
+    async def _waits_for_its_mailbox(self, account: Account) -> bool:
+        """Whether the account's address is yet to be verified by whoever signed up with it.
+
+        Who has a number of such an account may be anybody: Clerk lets them add their own with the password that they chose.
+        """
+        if account.email_verified:
+            return False
+        async with self._database.connection() as connection:
+            return bool(await queries.has_open_signup(connection, user_id=str(account.id)))
+
     def _send_in_background(
         self, reset_id: str, account: Account, method: ResetMethod, visitor: Visitor
     ) -> "asyncio.Task[str | None]":
@@ -270,6 +283,8 @@ class Resets:
             await self._limits.spend(
                 ("reset_code_by_user", f"{account.id} on {visitor.device}" if known else account.id)
             )
+            if method != "email" and await self._waits_for_its_mailbox(account):
+                raise MethodUnavailable
             sent = await system.send_code(account, method, visitor)
             async with self._database.connection() as connection:
                 await self._challenges.keep_state(connection, reset_id, sent.state)

@@ -109,10 +109,26 @@ SELECT EXISTS (
     WHERE user_id = :user_id AND code_hash = :code_hash AND expires_at > now()
 );
 
--- name: forget_expired_challenges()!
--- Delete challenges that ended an hour ago.
-DELETE FROM clerk_migration.challenges WHERE expires_at < now() - interval '1 hour';
+-- name: forget_expired_challenges(most)$
+-- Delete challenges that ended an hour ago, `most` at a time; how many they were.
+WITH gone AS (
+    DELETE FROM clerk_migration.challenges
+    WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM clerk_migration.challenges WHERE expires_at < now() - interval '1 hour' LIMIT :most FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING 1
+)
 
--- name: forget_spent_codes()!
--- Delete codes that nobody could use any more.
-DELETE FROM clerk_migration.spent_codes WHERE expires_at <= now();
+SELECT count(*) FROM gone;
+
+-- name: forget_spent_codes(most)$
+-- Delete codes that nobody could use any more, `most` at a time; how many they were.
+WITH gone AS (
+    DELETE FROM clerk_migration.spent_codes
+    WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM clerk_migration.spent_codes WHERE expires_at <= now() LIMIT :most FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING 1
+)
+
+SELECT count(*) FROM gone;

@@ -26,6 +26,14 @@ ON CONFLICT (device_hash, user_id) DO UPDATE SET
 -- Let the user be known on one device alone.
 DELETE FROM clerk_migration.devices WHERE user_id = :user_id AND device_hash <> :device_hash;
 
--- name: forget_expired_devices()!
--- Delete devices that were not used for as long as they are kept.
-DELETE FROM clerk_migration.devices WHERE expires_at < now();
+-- name: forget_expired_devices(most)$
+-- Delete devices that were not used for as long as they are kept, `most` at a time; how many they were.
+WITH gone AS (
+    DELETE FROM clerk_migration.devices
+    WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM clerk_migration.devices WHERE expires_at < now() LIMIT :most FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING 1
+)
+
+SELECT count(*) FROM gone;

@@ -19,6 +19,14 @@ SELECT EXISTS (
     SELECT FROM clerk_migration.security_events WHERE user_id = :user_id AND at > :since
 );
 
--- name: forget_old_events()!
--- Delete events that are older than 90 days.
-DELETE FROM clerk_migration.security_events WHERE at < now() - interval '90 days';
+-- name: forget_old_events(most)$
+-- Delete events that are older than 90 days, `most` at a time; how many they were.
+WITH gone AS (
+    DELETE FROM clerk_migration.security_events
+    WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM clerk_migration.security_events WHERE at < now() - interval '90 days' LIMIT :most FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING 1
+)
+
+SELECT count(*) FROM gone;

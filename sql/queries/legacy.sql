@@ -53,6 +53,18 @@ WHERE user_id = :user_id AND (used_at IS NULL OR used_at <= now() - :lifetime::i
 -- Delete all of a user's codes: there is a new password.
 DELETE FROM password_reset_codes WHERE user_id = :user_id;
 
+-- name: forget_expired_reset_codes(most)$
+-- Delete codes that ended an hour ago, `most` at a time; how many they were.
+WITH gone AS (
+    DELETE FROM password_reset_codes
+    WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM password_reset_codes WHERE expires_at < now() - interval '1 hour' LIMIT :most FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING 1
+)
+
+SELECT count(*) FROM gone;
+
 -- name: add_reset_code(user_id, code_hash, lifetime)$
 -- Keep a code that is mailed; its id.
 INSERT INTO password_reset_codes (user_id, code_hash, expires_at)

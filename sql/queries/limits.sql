@@ -35,6 +35,14 @@ UPDATE clerk_migration.attempts SET times = trim_array(times, 1) WHERE key_hash 
 -- Nothing under a key counts any more.
 DELETE FROM clerk_migration.attempts WHERE key_hash = :key;
 
--- name: forget_old_attempts()!
--- Delete what no limit looks at any more.
-DELETE FROM clerk_migration.attempts WHERE updated_at < now() - interval '2 days';
+-- name: forget_old_attempts(most)$
+-- Delete what no limit looks at any more, `most` at a time; how many they were.
+WITH gone AS (
+    DELETE FROM clerk_migration.attempts
+    WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM clerk_migration.attempts WHERE updated_at < now() - interval '2 days' LIMIT :most FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING 1
+)
+
+SELECT count(*) FROM gone;

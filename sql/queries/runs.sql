@@ -12,33 +12,60 @@ WHERE command = 'import' AND options ->> 'instance' IS NOT NULL
 ORDER BY id DESC
 LIMIT 1;
 
--- name: begin_run(command, environment, options)$
+-- name: begin_run(command, environment, options, operator, version)$
 -- A row for a run of a command that begins now; its id.
-INSERT INTO clerk_migration.runs (command, environment, options)
-VALUES (:command, :environment, :options::jsonb)
+INSERT INTO clerk_migration.runs (command, environment, options, operator, version)
+VALUES (:command, :environment, :options::jsonb, :operator, :version)
 RETURNING id;
 
--- name: end_run(outcome, counts, id)!
--- A run has ended, in this way and with these counts.
+-- name: close_killed_runs(run_id)!
+-- Imports that never said how they ended: this run has the claim now, so they are dead.
 UPDATE clerk_migration.runs
-SET finished_at = now(), outcome = :outcome, counts = :counts::jsonb
-WHERE id = :id;
+SET outcome = 'killed', error = format('It never said how it ended; run %s found that.', :run_id::bigint)
+WHERE command = 'import' AND outcome IS NULL AND id < :run_id;
 
--- name: last_run()^
--- The last import on this database.
-SELECT id, environment, started_at, finished_at, outcome, counts::text AS counts
+-- name: end_run(outcome, error, counts, id)!
+-- A run has ended, in this way, for this reason and with these counts; unless another has taken it for dead.
+UPDATE clerk_migration.runs
+SET finished_at = now(), outcome = :outcome, error = :error, counts = :counts::jsonb
+WHERE id = :id AND outcome IS NULL;
+
+-- name: runs(size)
+-- The last imports on this database, the latest first.
+SELECT
+    id,
+    environment,
+    options::text AS options,
+    operator,
+    role,
+    version,
+    started_at,
+    finished_at,
+    outcome,
+    error,
+    counts::text AS counts
 FROM clerk_migration.runs
 WHERE command = 'import'
 ORDER BY id DESC
-LIMIT 1;
+LIMIT :size;
 
 -- name: record(run_id, user_ids, states, error_codes, clerk_ids)!
--- What a run did with each of these users. The newest state stands; attempts add up.
+-- What a run did with each of these users, for the record; in the ledger the newest state stands, and attempts add up.
+WITH became AS (
+    SELECT *
+    FROM unnest(:user_ids::text[], :states::text[], :error_codes::text[], :clerk_ids::text[])
+        AS given (user_id, state, error_code, clerk_id)
+),
+
+kept AS (
+    INSERT INTO clerk_migration.import_history (user_id, run_id, state, error_code, clerk_id)
+    SELECT user_id, :run_id, state, error_code, clerk_id FROM became
+)
+
 INSERT INTO clerk_migration.import_ledger AS l
     (user_id, state, error_code, clerk_id, attempts, run_id, updated_at)
 SELECT r.user_id, r.state, r.error_code, r.clerk_id, 1, :run_id, now()
-FROM unnest(:user_ids::text[], :states::text[], :error_codes::text[], :clerk_ids::text[])
-    AS r (user_id, state, error_code, clerk_id)
+FROM became AS r
 ON CONFLICT (user_id) DO UPDATE
 SET
     state = excluded.state,
@@ -114,19 +141,16 @@ FROM clerk_migration.import_ledger
 WHERE state = 'linked'
 GROUP BY state, error_code
 UNION ALL
-SELECT state, error_code, count(*), array_agg(user_id ORDER BY place) FILTER (WHERE place <= 5)
-FROM (
-    SELECT l.state, l.error_code, l.user_id, row_number() OVER (PARTITION BY l.state, l.error_code ORDER BY l.user_id) AS place
-    FROM clerk_migration.import_ledger AS l
-    INNER JOIN clerk_migration.source AS s ON l.user_id = s.id::text
-    WHERE l.state <> 'linked' AND s.clerk_id IS NULL
-) AS staying
-GROUP BY state, error_code
+SELECT l.state, l.error_code, count(*), (array_agg(l.user_id ORDER BY l.user_id))[1 : 5]
+FROM clerk_migration.import_ledger AS l
+INNER JOIN clerk_migration.source AS s ON l.user_id = s.id::text
+WHERE l.state <> 'linked' AND s.clerk_id IS NULL
+GROUP BY l.state, l.error_code
 ORDER BY state, error_code;
 
 -- name: not_carried()
 -- The users that are not in Clerk although a run looked at them, and why.
-SELECT l.user_id, l.error_code
+SELECT l.user_id, l.state, l.error_code
 FROM clerk_migration.import_ledger AS l
 INNER JOIN clerk_migration.source AS s ON l.user_id = s.id::text
 WHERE l.state <> 'linked' AND s.clerk_id IS NULL

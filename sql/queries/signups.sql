@@ -76,6 +76,12 @@ SELECT
 FROM clerk_migration.signups
 WHERE user_id = :user_id::text AND state IN ('row_created', 'code_sent');
 
+-- name: has_open_signup(user_id)$
+-- Whether this user's address is yet to be verified by a signup: what proves another place than the mailbox opens it to nobody.
+SELECT EXISTS (
+    SELECT FROM clerk_migration.signups WHERE user_id = :user_id::text AND state IN ('row_created', 'code_sent')
+);
+
 -- name: try_code(signup_id, code_hash)^
 -- Note that a code is about to be tried; whether the same was tried before, and its answer lost.
 UPDATE clerk_migration.signups AS s

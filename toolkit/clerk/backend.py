@@ -110,6 +110,7 @@ class BackendClient:
         private_metadata: Mapping[str, object] | None = None,
         created_at: datetime | None = None,
         banned: bool | None = None,
+        bypass_client_trust: bool | None = None,
         skip_legal_checks: bool | None = None,
     ) -> User:
         """Create a user. A `created_at` without a time zone is taken as UTC.
@@ -135,6 +136,7 @@ class BackendClient:
             private_metadata=private_metadata,
             created_at=None if created_at is None else _rfc3339(created_at),
             banned=banned,
+            bypass_client_trust=bypass_client_trust,
             skip_legal_checks=skip_legal_checks,
         )
         return await self._transport.request(

@@ -1,17 +1,18 @@
 """`preflight`, `import` and `status`: how users go over."""
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Literal, NoReturn
 
 import click
 import uvloop
 from rich.console import Console
 
+from toolkit.cli.canary import fly, typed_options
 from toolkit.cli.environment import environment_option
 from toolkit.cli.options import (
     confirm,
@@ -24,76 +25,80 @@ from toolkit.cli.options import (
 )
 from toolkit.database import address
 from toolkit.environment import Environment
-from toolkit.errors import INTERRUPTED, NEEDS_PERSON, NeedsPerson, ToolkitError
+from toolkit.errors import INTERRUPTED, NEEDS_PERSON, NeedsPerson, ToolkitError, UsageError
 from toolkit.migration.controls import Stop
 from toolkit.migration.importer import Ended, import_users, look_ahead
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.observer import Begun, Observer, Pause
 from toolkit.migration.plan import State
-from toolkit.migration.preflight import make_report
+from toolkit.migration.preflight import dry_run, make_report
 from toolkit.migration.selection import Selection
-from toolkit.migration.status import read_status, tell_not_carried
-from toolkit.migration.survey import Finding
+from toolkit.migration.status import read_not_carried, read_runs, read_status
 from toolkit.terminal import summaries
 from toolkit.terminal.events import BegunEvent, EndedEvent, PacedEvent, PausedEvent, ResumedEvent, UserEvent
 from toolkit.terminal.progress import Meter, View, describe_pause, view
+
+RUNS = 1000
+"""Imports that are listed at most."""
 
 
 @click.command()
 @environment_option
 @selection_options
 @rate_option
-@click.option("--users", is_flag=True, help="List every user that would stay, by id, instead.")
+@click.option(
+    "--canary",
+    "canary_email",
+    metavar="EMAIL",
+    help="Prove the password of the account with this address, too, as the command `canary` does.",
+)
+@typed_options
+@yes_option
 @json_option
 def preflight(
-    environment: Environment, rate: float | None, users: bool, as_json: bool, **selected: Any
+    environment: Environment,
+    rate: float | None,
+    canary_email: str | None,
+    with_code: bool,
+    password_stdin: bool,
+    yes: bool,
+    as_json: bool,
+    **selected: Any,
 ) -> None:
     """Say what the import would do; changes nothing.
 
-    SELECT on the users table is all that it needs: it may be run before `migrate`, on a standby, and with a role that may
-    not write.
-
-    Exits 3 when something needs a person: a setting of the Clerk instance, or a user who could not go over.
+    Exits 3 when something needs a person: a setting of the Clerk instance, a user who could not go over, or a canary that
+    does not hold.
     """
-    _look(environment, parse_selection(**selected), rate, users=users, as_json=as_json)
-
-
-def _look(
-    environment: Environment, selection: Selection, rate: float | None, *, as_json: bool, users: bool = False
-) -> NoReturn:
-    """The account of `preflight` and of `import --dry-run`."""
+    proof = None
+    if canary_email is not None:
+        proof = fly(environment, canary_email, with_code=with_code, password_stdin=password_stdin, yes=yes)
+    elif with_code or password_stdin:
+        raise UsageError(
+            "--code and --password-stdin are for --canary EMAIL. Name an account, or leave them out."
+        )
     with Console(stderr=True).status("Reading the source") as shown:
         report = uvloop.run(
             make_report(
                 environment,
-                selection,
+                parse_selection(**selected),
                 rate,
-                seen=lambda seen: shown.update(f"Reading the source: {seen:,} users"),
-                tell=partial(_tell, as_json=as_json) if users else lambda _: None,
+                lambda users: shown.update(f"Reading the source: {users:,} users"),
             )
         )
-    if users:
-        pass
-    elif as_json:
-        print_json(summaries.preflight_json(report))
-    else:
-        summaries.show_preflight(Console(), report, environment.name)
-    sys.exit(NEEDS_PERSON if report.blocked else 0)
-
-
-def _tell(user: Finding, *, as_json: bool) -> None:
-    """One user who is not in Clerk, and why."""
     if as_json:
-        print_json({"user_id": user.user_id, "state": user.reason.state.value, "code": user.reason.code})
+        print_json(summaries.preflight_json(report, proof))
     else:
-        click.echo(f"{user.user_id}\t{user.reason.state}\t{user.reason.code}")
+        summaries.show_preflight(Console(), report, environment.name, proof)
+    holds = proof is None or proof.finding.holds
+    sys.exit(NEEDS_PERSON if report.blocked or not holds else 0)
 
 
 @click.command("import")
 @environment_option
 @selection_options
 @rate_option
-@click.option("--dry-run", is_flag=True, help="Send nothing: say what `preflight` says.")
+@click.option("--dry-run", is_flag=True, help="Decide about everybody and say so, but send nothing.")
 @yes_option
 @json_option
 def import_(
@@ -108,7 +113,7 @@ def import_(
     """
     selection = parse_selection(**selected)
     if dry_run:
-        _look(environment, selection, rate, as_json=as_json)
+        _dry_run(environment, selection, as_json)
     if not yes:
         _ask(environment, selection)
     progress = view(Console(stderr=True), as_json=as_json)
@@ -250,17 +255,49 @@ def _soft_stop(stop: Stop, progress: View) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+def _dry_run(environment: Environment, selection: Selection, as_json: bool) -> NoReturn:
+    found = uvloop.run(dry_run(environment, selection))
+    if as_json:
+        print_json(summaries.survey_json(found))
+    else:
+        summaries.show_dry_run(Console(), found)
+    sys.exit(NEEDS_PERSON if found.blocked else 0)
+
+
 @click.command()
 @environment_option
 @click.option("--users", is_flag=True, help="List every user that the import could not carry over, by id.")
+@click.option(
+    "--runs", is_flag=True, help="List the imports, the latest first: when, by whom, and how each ended."
+)
 @json_option
-def status(environment: Environment, users: bool, as_json: bool) -> None:
+def status(environment: Environment, users: bool, runs: bool, as_json: bool) -> None:
     """Say where the environment stands: who is in Clerk, who is not and why, and how the last import ended."""
+    if users and runs:
+        raise UsageError("--users and --runs exclude each other. Give one of them.")
+    if runs:
+        _show_runs(environment, as_json)
+        return
     if users:
-        uvloop.run(tell_not_carried(environment, partial(_tell, as_json=as_json)))
+        for user in uvloop.run(read_not_carried(environment)):
+            if as_json:
+                print_json({"user_id": user.user_id, "state": user.state.value, "code": user.code})
+            else:
+                click.echo(f"{user.user_id}\t{user.state}\t{user.code}")
         return
     found = uvloop.run(read_status(environment))
     if as_json:
         print_json(summaries.status_json(found, environment.name))
     else:
         summaries.show_status(Console(), found, environment.name)
+
+
+def _show_runs(environment: Environment, as_json: bool) -> None:
+    for run in uvloop.run(read_runs(environment, RUNS)):
+        if as_json:
+            print_json(summaries.run_json(run))
+        else:
+            why = f"\n    {run.error}" if run.error else ""
+            click.echo(
+                f"{summaries.describe_run(run)} as {run.role}, version {run.version}, {json.dumps(run.options)}{why}"
+            )

@@ -10,6 +10,7 @@ import click
 import structlog
 
 from toolkit.cli import imports, runtime, schema
+from toolkit.cli.canary import canary
 from toolkit.cli.sandbox import sandbox
 from toolkit.errors import FAILED, INTERRUPTED, NeedsPerson, ToolkitError
 
@@ -23,7 +24,7 @@ def cli(verbose: bool) -> None:
     Environment variables: DATABASE_URL, CLERK_SECRET_KEY, CLERK_PUBLISHABLE_KEY, AX_TOTP_KEY (key of the encrypted
     TOTP secrets, base64); optional AX_TOTP_KEY_OLD (the key before it), CLERK_API_URL, CLERK_FRONTEND_API_URL, CLERK_PROXY_URL.
 
-    Usual order: migrate, preflight, import, status.
+    Usual order: migrate, preflight, canary, import, status.
     """
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger("debug" if verbose else "warning"),
@@ -34,6 +35,7 @@ def cli(verbose: bool) -> None:
 for command in (
     schema.migrate,
     imports.preflight,
+    canary,
     imports.import_,
     imports.status,
     runtime.switch,

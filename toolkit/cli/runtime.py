@@ -128,6 +128,8 @@ def sweep(environment: Environment, unverified_hours: float | None, yes: bool, a
         click.echo(
             f"Signups: {swept.finished} finished, {swept.undone} undone, {swept.left} left for the next sweep."
         )
+        if swept.stand_ins:
+            click.echo(f"Stand-ins that canaries left in Clerk: {swept.stand_ins} removed.")
         for error in swept.errors:
             click.echo(error, err=True)
         if swept.left and not swept.errors:

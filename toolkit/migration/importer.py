@@ -21,6 +21,7 @@ from toolkit.clerk import (
 from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
+from toolkit.migration.canary import require_none_refused
 from toolkit.migration.carrier import NotCarried, not_carried
 from toolkit.migration.controls import Controls, Stop, limit_of
 from toolkit.migration.instance import policy_of, rate_of, read_settings
@@ -221,7 +222,8 @@ async def look_ahead(environment: Environment, selection: Selection) -> tuple[in
     Raises what the import raises before it sends anything.
     """
     _ = environment.totp_keys
-    async with open_source(environment, selection) as (_, source):
+    async with open_source(environment, selection) as (connection, source):
+        await require_none_refused(connection)
         count = await source.count()
     async with BackendClient(environment.clerk) as clerk:
         return count.due, (await clerk.get_instance()).id
@@ -249,6 +251,7 @@ async def import_users(
         environment.pool(1) as pool,
     ):
         await links.check(connection)
+        await require_none_refused(connection)
         policy = policy_of(environment, await read_settings(config))
         limit = limit_of(await queries.switch(connection, name=RATE), own_rate)
         clerk.change_rate(limit)

@@ -3,6 +3,7 @@
 It may be killed anywhere: what it left half done is taken over by the next run (invariant 7).
 """
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from toolkit.migration.controls import Controls, Stop
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import Reason, State
 from toolkit.migration.source import Count, Source
+from toolkit.who import version, who
 
 EXAMPLES = 5
 """User ids kept for each reason."""
@@ -91,6 +93,8 @@ class Run:
     unsure: set[str] = field(default_factory=set)
     """Users whose create may still arrive at Clerk, though it did not answer."""
     outcome: RunOutcome = "failed"
+    error: str | None = None
+    """Why it ended so, when there is something to say."""
     leftovers: str | None = None
     """Why Clerk users of this run that no row is linked to are still there; None when none are."""
 
@@ -119,16 +123,21 @@ async def one_run(
     await source.find_duplicates()
     origin = await queries.origin(connection)
     run_id = await begin(connection, environment.name, {**options, "instance": instance.id})
+    await queries.close_killed_runs(connection, run_id=run_id)
     carrier = Carrier(clerk, environment.name, origin, run_id, source.linked_among)
     run = Run(run_id, count, carrier, stop, controls)
     try:
-        begun(run)
-        with _kept_claim(connection, environment, stop):
-            async with controls.heeded():
-                await _take_over(connection, run)
-                yield run
-            await _tidy_up(connection, run)
+        with database.database_errors(environment.database_url):
+            begun(run)
+            with _kept_claim(connection, environment, stop):
+                async with controls.heeded():
+                    await _take_over(connection, run)
+                    yield run
+                await _tidy_up(connection, run)
         run.outcome = "interrupted" if stop else "finished"
+    except BaseException as error:
+        run.outcome, run.error = _failure(error)
+        raise
     finally:
         async with pool.acquire() as other:  # the connection of the claim may be lost
             await _end(other, run)
@@ -182,7 +191,12 @@ def _kept_claim(connection: Connection, environment: Environment, stop: Stop) ->
 async def begin(connection: Connection, environment: str, options: Mapping[str, object]) -> int:
     """Note that a run begins; its id."""
     run_id: int = await queries.begin_run(
-        connection, command="import", environment=environment, options=json.dumps(options)
+        connection,
+        command="import",
+        environment=environment,
+        options=json.dumps(options),
+        operator=who(),
+        version=version(),
     )
     return run_id
 
@@ -232,4 +246,12 @@ async def _withdraw_leftovers(connection: Connection, run: Run, stop: Stop) -> N
 
 
 async def _end(connection: Connection, run: Run) -> None:
-    await queries.end_run(connection, id=run.id, outcome=run.outcome, counts=json.dumps(run.tally.as_json()))
+    counts = json.dumps(run.tally.as_json())
+    await queries.end_run(connection, id=run.id, outcome=run.outcome, error=run.error, counts=counts)
+
+
+def _failure(error: BaseException) -> tuple[RunOutcome, str]:
+    """How a run ended that raised this, and why. Only our own messages are known to hold no secret (invariant 8)."""
+    if isinstance(error, asyncio.CancelledError):
+        return "interrupted", "It was stopped at once."
+    return "failed", str(error) if isinstance(error, ToolkitError) else type(error).__name__

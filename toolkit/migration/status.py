@@ -1,18 +1,17 @@
 """Where an environment stands: who is in Clerk, who is not and why, and how the last import ended."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+
+import asyncpg
 
 from toolkit.clerk import BackendClient
 from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
-from toolkit.migration.plan import reason
-from toolkit.migration.reading import check_view
-from toolkit.migration.source import Count
-from toolkit.migration.survey import Finding
+from toolkit.migration.plan import State
+from toolkit.migration.source import Count, check_view
 
 
 @dataclass(frozen=True)
@@ -22,21 +21,51 @@ class Status:
     count: Count
     ledger: list[tuple[str, str | None, int, list[str]]]
     """State, error code, users, and some of their ids."""
-    last_run: "LastRun | None"
+    last_run: "PastRun | None"
     clerk_users: int | None
     """Users in Clerk; None when Clerk is not configured or does not answer."""
     clerk_problem: str | None = None
 
 
 @dataclass(frozen=True)
-class LastRun:
-    """The latest import."""
+class PastRun:
+    """An import, as its row has it."""
 
     id: int
+    operator: str
+    """user@host"""
+    role: str
+    """The database role."""
+    version: str
+    options: dict[str, object]
     started_at: datetime
     finished_at: datetime | None
     outcome: str | None
+    """None for one that goes on, or was killed and no other has noted it yet."""
+    error: str | None
     counts: dict[str, object]
+
+    @classmethod
+    def from_record(cls, record: asyncpg.Record) -> "PastRun":
+        """A row of `runs`."""
+        return cls(
+            record["id"],
+            record["operator"],
+            record["role"],
+            record["version"],
+            json.loads(record["options"]),
+            record["started_at"],
+            record["finished_at"],
+            record["outcome"],
+            record["error"],
+            json.loads(record["counts"] or "{}"),
+        )
+
+
+async def read_runs(environment: Environment, size: int) -> list[PastRun]:
+    """The last imports, the latest first."""
+    async with environment.connect() as connection:
+        return [PastRun.from_record(record) async for record in queries.runs(connection, size=size)]
 
 
 async def read_status(environment: Environment) -> Status:
@@ -48,32 +77,33 @@ async def read_status(environment: Environment) -> Status:
             (record["state"], record["error_code"], record["users"], list(record["examples"] or ()))
             async for record in queries.ledger_counts(connection)
         ]
-        last = await queries.last_run(connection)
+        last = [PastRun.from_record(record) async for record in queries.runs(connection, size=1)]
     clerk_users, problem = await _count_clerk_users(environment)
     return Status(
         count=Count(total["total"], total["linked"]),
         ledger=ledger,
-        last_run=last
-        and LastRun(
-            id=last["id"],
-            started_at=last["started_at"],
-            finished_at=last["finished_at"],
-            outcome=last["outcome"],
-            counts=json.loads(last["counts"] or "{}"),
-        ),
+        last_run=last[0] if last else None,
         clerk_users=clerk_users,
         clerk_problem=problem,
     )
 
 
-async def tell_not_carried(environment: Environment, tell: Callable[[Finding], None]) -> None:
-    """Tell every user that an import looked at and could not carry over, however many they are."""
-    async with (
-        environment.connect() as connection,
-        queries.not_carried_cursor(connection) as users,
-    ):
-        async for record in users:
-            tell(Finding(record["user_id"], reason(record["error_code"])))
+@dataclass(frozen=True)
+class NotCarriedUser:
+    """A user that the ledger knows and that is not in Clerk."""
+
+    user_id: str
+    state: State
+    code: str
+
+
+async def read_not_carried(environment: Environment) -> list[NotCarriedUser]:
+    """Every user that an import looked at and could not carry over."""
+    async with environment.connect() as connection:
+        return [
+            NotCarriedUser(record["user_id"], State(record["state"]), record["error_code"])
+            async for record in queries.not_carried(connection)
+        ]
 
 
 async def _count_clerk_users(environment: Environment) -> tuple[int | None, str | None]:

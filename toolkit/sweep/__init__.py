@@ -1,1 +1,2 @@
-"""Ends what was begun and left, by hand and in the BFF: signups whose process died, and those never verified."""
+"""Ends what was begun and left, by hand and in the BFF: signups whose process died, and those never verified; what canaries
+left in Clerk."""

@@ -12,6 +12,7 @@ from toolkit.clerk import BackendClient, ClerkError, ClerkUnavailable
 from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
+from toolkit.standins import remove_left
 from toolkit.sweep.signups import SETTLE, Connect, Ending, Signups
 
 PAGE = 1000
@@ -31,13 +32,15 @@ class SweepBusy(ToolkitError):
 
 @dataclass(slots=True)
 class Swept:
-    """What was swept, in numbers of signups."""
+    """What was swept, in numbers of signups, and of stand-ins that canaries left."""
 
     finished: int = 0
     """Verified in Clerk, and now in AX too."""
     undone: int = 0
     left: int = 0
     """Perhaps still in Clerk, or in both: the next sweep goes on."""
+    stand_ins: int = 0
+    """Removed from Clerk."""
     errors: list[str] = field(default_factory=list)
     """Why, in Clerk's words."""
 
@@ -69,6 +72,7 @@ class Sweep:
 
     def __init__(self, connect: Connect, clerk: BackendClient) -> None:
         self._connect = connect
+        self._clerk = clerk
         self._signups = Signups(connect, clerk)
 
     async def round(self, *, unverified: timedelta, settle: timedelta = SETTLE) -> Swept:
@@ -77,7 +81,10 @@ class Sweep:
         Raises SweepBusy, DatabaseUnreachable and the like.
         """
         async with self._claim():
-            return await self._end_signups(settle, unverified)
+            swept = await self._end_signups(settle, unverified)
+            if not swept.errors:
+                await self._remove_stand_ins(swept)
+            return swept
 
     async def until_done(self, *, unverified: timedelta) -> Swept:
         """Rounds until nothing more can be ended now. Raises as `round` does."""
@@ -86,6 +93,7 @@ class Sweep:
             swept = await self.round(unverified=unverified)
             total.finished += swept.finished
             total.undone += swept.undone
+            total.stand_ins += swept.stand_ins
             total.left, total.errors = swept.left, swept.errors
             if swept.errors or not swept.ended or swept.ended + swept.left < PAGE:
                 return total
@@ -118,6 +126,13 @@ class Sweep:
                 outages = outages + 1 if isinstance(error, ClerkUnavailable) else 0
         return swept
 
+    async def _remove_stand_ins(self, swept: Swept) -> None:
+        async with self._connect() as connection:
+            try:
+                swept.stand_ins = await remove_left(connection, self._clerk)
+            except ClerkError as error:
+                swept.errors.append(str(error))
+
     @asynccontextmanager
     async def _claim(self) -> AsyncIterator[None]:
         """Be the only one that sweeps. Raises SweepBusy."""
@@ -133,8 +148,10 @@ class Sweep:
 def _tell(swept: Swept) -> None:
     if swept.ended or swept.left:
         _log.info("signups swept", finished=swept.finished, undone=swept.undone, left=swept.left)
+    if swept.stand_ins:
+        _log.info("stand-ins of canaries removed", stand_ins=swept.stand_ins)
     for text in swept.errors:
-        _log.warning("a signup could not be ended", error=text)
+        _log.warning("something could not be swept", error=text)
 
 
 async def count_open(environment: Environment) -> int:

@@ -1,23 +1,28 @@
 """Summaries at the end of a command: what happened to whom, why, and what to do next."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from toolkit.migration.canary import Proof
 from toolkit.migration.digests import Kind
 from toolkit.migration.importer import Ended
 from toolkit.migration.plan import Reason, State, reason
-from toolkit.migration.preflight import Report
-from toolkit.migration.status import Status
-from toolkit.migration.survey import Survey
+from toolkit.migration.preflight import Finding, Report, Survey
+from toolkit.migration.status import PastRun, Status
 from toolkit.terminal.progress import duration
 
+ROWS = 100
+"""User ids listed for one reason before the rest is only counted; --json has all."""
 
-def show_preflight(console: Console, report: Report, environment: str) -> None:
-    """What the import would do."""
+
+def show_preflight(console: Console, report: Report, environment: str, proof: Proof | None = None) -> None:
+    """What the import would do, and what came of the canary if there was one."""
     found = report.survey
     console.print(
         _pairs(
@@ -26,13 +31,13 @@ def show_preflight(console: Console, report: Report, environment: str) -> None:
                 "in the source": report.count.total,
                 "in Clerk already": report.count.linked,
                 "would go over now": found.importable,
-                "would stay": found.staying,
+                "would stay": len(found.findings),
                 "users in the Clerk instance": report.clerk_users,
             },
         )
     )
     _show_survey(console, found)
-    _show_reasons(console, {why: (count, found.examples[why]) for why, count in found.reasons.items()})
+    _show_findings(console, found.findings)
     for fault in report.misfits:
         console.print(f"[red]The Clerk instance does not fit:[/] {escape(fault)}")
     for caution in report.cautions:
@@ -42,28 +47,38 @@ def show_preflight(console: Console, report: Report, environment: str) -> None:
             f"At {report.rate:g} requests a second the import takes about {duration(report.seconds)}.",
             highlight=False,
         )
+    if proof is not None:
+        show_canary(console, proof)
     if report.blocked:
         console.print("[yellow]Not everybody can go over yet.[/] The others are not held up by them.")
-    else:
+    elif proof is None:
+        console.print(
+            "[green]Nothing is in the way[/] that can be seen from here. Whether passwords work in Clerk, a canary tells: "
+            f"python -m toolkit canary --env {environment} --email EMAIL",
+            soft_wrap=True,
+        )
+    elif proof.finding.holds:
         console.print(f"[green]Nothing is in the way.[/] Next: python -m toolkit import --env {environment}")
 
 
-def preflight_json(report: Report) -> dict[str, object]:
-    """Preflight for programs. `--users` has every user who would stay."""
+def preflight_json(report: Report, proof: Proof | None = None) -> dict[str, object]:
+    """Preflight for programs, with every finding."""
     return {
         "users": report.count.total,
         "linked": report.count.linked,
         "clerk_users": report.clerk_users,
-        **_survey_json(report.survey),
+        **survey_json(report.survey),
         "misfits": report.misfits,
         "cautions": report.cautions,
         "rate": report.rate,
         "seconds": report.seconds,
         "blocked": report.blocked,
+        **({"canary": canary_json(proof)} if proof is not None else {}),
     }
 
 
-def _survey_json(found: Survey) -> dict[str, object]:
+def survey_json(found: Survey) -> dict[str, object]:
+    """A survey for programs, with every finding."""
     return {
         "examined": found.examined,
         "importable": found.importable,
@@ -86,10 +101,55 @@ def _survey_json(found: Survey) -> dict[str, object]:
         "older_key": found.older_key,
         "backup_codes": found.backup_codes,
         "disabled": found.disabled,
-        "staying": [
-            {"state": why.state.value, "code": why.code, "users": users, "examples": found.examples[why]}
-            for why, users in found.reasons.most_common()
+        "findings": [
+            {"user_id": f.user_id, "code": f.reason.code, "state": f.reason.state.value}
+            for f in found.findings
         ],
+    }
+
+
+def show_dry_run(console: Console, found: Survey) -> None:
+    """What `import --dry-run` found."""
+    _show_survey(console, found)
+    _show_findings(console, found.findings)
+    console.print(
+        f"{found.importable:,} users would go over, {len(found.findings):,} would stay. Nothing was sent.",
+        highlight=False,
+    )
+
+
+def show_canary(console: Console, proof: Proof) -> None:
+    """What came of a canary."""
+    finding = proof.finding
+    what = f"{proof.kind}{', and a second factor' if proof.second_factor else ''}"
+    if finding.holds:
+        console.print(f"[green]The canary holds[/] ({what}): {finding.meaning}.", highlight=False)
+    else:
+        console.print(
+            f"[red]The canary does not hold[/] ({what}): {finding.code}. {escape(finding.meaning)}. "
+            f"To do: {escape(finding.remedy)}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if proof.left is not None:
+        console.print(
+            f"[yellow]The stand-in could not be removed from Clerk:[/] {escape(proof.left)} A sweep does it in ten minutes.",
+            soft_wrap=True,
+        )
+
+
+def canary_json(proof: Proof) -> dict[str, object]:
+    """A canary for programs."""
+    finding = proof.finding
+    return {
+        "holds": finding.holds,
+        "code": finding.code,
+        "meaning": finding.meaning,
+        "remedy": finding.remedy,
+        "hasher": proof.kind.hasher,
+        "parameters": proof.kind.parameters,
+        "second_factor": proof.second_factor,
+        "left": proof.left,
     }
 
 
@@ -139,9 +199,7 @@ def show_status(console: Console, status: Status, environment: str) -> None:
     }
     if status.last_run is not None:
         last = status.last_run
-        rows["last import"] = (
-            f"run {last.id}, {last.started_at:%Y-%m-%d %H:%M:%S %Z}, {last.outcome or 'not ended'}"
-        )
+        rows["last import"] = describe_run(last)
     console.print(_pairs(f"Environment {environment}", rows))
     if status.clerk_problem is not None:
         console.print(f"[yellow]Clerk could not be asked:[/] {escape(status.clerk_problem)}")
@@ -149,6 +207,8 @@ def show_status(console: Console, status: Status, environment: str) -> None:
         console,
         {reason(code): (users, examples) for _, code, users, examples in status.ledger if code is not None},
     )
+    if status.last_run is not None and status.last_run.error is not None:
+        console.print(f"[yellow]Of the last import:[/] {escape(status.last_run.error)}")
     if status.last_run is not None and status.last_run.outcome is None:
         console.print(
             "[yellow]The last import did not end:[/] it still runs, or was killed. Running it again goes on from there."
@@ -169,14 +229,21 @@ def status_json(status: Status, environment: str) -> dict[str, object]:
             {"state": state, "code": code, "users": users, "examples": examples}
             for state, code, users, examples in status.ledger
         ],
-        "last_run": last
-        and {
-            "id": last.id,
-            "started_at": last.started_at.isoformat(),
-            "finished_at": last.finished_at and last.finished_at.isoformat(),
-            "outcome": last.outcome,
-            "counts": last.counts,
-        },
+        "last_run": last and run_json(last),
+    }
+
+
+def describe_run(run: PastRun) -> str:
+    """A run in a line: which, when, how it ended, and who ran it."""
+    return f"run {run.id}, {run.started_at:%Y-%m-%d %H:%M:%S %Z}, {run.outcome or 'not ended'}, by {run.operator}"
+
+
+def run_json(run: PastRun) -> dict[str, object]:
+    """A run for programs."""
+    return {
+        **asdict(run),
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at and run.finished_at.isoformat(),
     }
 
 
@@ -244,6 +311,15 @@ def _remarks(kind: Kind) -> Iterator[str]:
     if kind.is_costly:
         memory = f" and {kind.mebibytes:,.0f} MiB" if kind.mebibytes else ""
         yield f"costly: about {kind.seconds:.1f} s{memory} a login"
+
+
+def _show_findings(console: Console, findings: list[Finding]) -> None:
+    counts = Counter(finding.reason for finding in findings)
+    listed: dict[Reason, list[str]] = {why: [] for why in counts}
+    for finding in findings:
+        if len(listed[finding.reason]) < ROWS:
+            listed[finding.reason].append(finding.user_id)
+    _show_reasons(console, {why: (counts[why], listed[why]) for why in counts})
 
 
 def _show_reasons(console: Console, reasons: Mapping[Reason, tuple[int, list[str]]]) -> None:

@@ -22,13 +22,33 @@ CREATE TABLE IF NOT EXISTS clerk_migration.runs (
     command text NOT NULL,
     environment text NOT NULL,
     options jsonb NOT NULL DEFAULT '{}',
+    operator text NOT NULL,
+    role text NOT NULL DEFAULT session_user,
+    version text NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz,
-    outcome text CHECK (outcome IN ('finished', 'interrupted', 'failed')),
+    outcome text CHECK (outcome IN ('finished', 'interrupted', 'failed', 'killed')),
+    error text,
     counts jsonb
 );
 
-COMMENT ON TABLE clerk_migration.runs IS 'A row for each run of a command. One without an outcome goes on, or was killed.';
+COMMENT ON TABLE clerk_migration.runs IS 'A row for each run of a command. One without an outcome goes on, or was killed, which the next one notes. What has ended is not changed any more.';
+COMMENT ON COLUMN clerk_migration.runs.operator IS 'The operator''s user@host.';
+COMMENT ON COLUMN clerk_migration.runs.role IS 'The database role that it ran as.';
+COMMENT ON COLUMN clerk_migration.runs.version IS 'The version of the toolkit.';
+COMMENT ON COLUMN clerk_migration.runs.finished_at IS 'NULL as long as it goes on; of one that was killed nobody knows.';
+COMMENT ON COLUMN clerk_migration.runs.error IS 'Why it ended as it did; NULL when there is nothing to say. Never a secret.';
+
+CREATE OR REPLACE TRIGGER refuse_rewriting_ended
+BEFORE UPDATE ON clerk_migration.runs
+FOR EACH ROW
+WHEN (OLD.outcome IS NOT NULL)
+EXECUTE FUNCTION clerk_migration.refuse_rewriting();
+
+CREATE OR REPLACE TRIGGER refuse_deleting
+BEFORE DELETE ON clerk_migration.runs
+FOR EACH STATEMENT
+EXECUTE FUNCTION clerk_migration.refuse_rewriting();
 
 CREATE TABLE IF NOT EXISTS clerk_migration.import_ledger (
     user_id text PRIMARY KEY,
@@ -47,6 +67,26 @@ CREATE INDEX IF NOT EXISTS import_ledger_state_error_code_idx ON clerk_migration
 COMMENT ON TABLE clerk_migration.import_ledger IS 'A row for each user that an import looked at, as the last attempt left it.';
 COMMENT ON COLUMN clerk_migration.import_ledger.user_id IS 'The id of the source view as text; the external ID in Clerk.';
 COMMENT ON COLUMN clerk_migration.import_ledger.error_code IS 'Why the user is not linked: a reason of the toolkit, or Clerk''s code. Never a secret.';
+
+CREATE TABLE IF NOT EXISTS clerk_migration.import_history (
+    user_id text NOT NULL,
+    run_id bigint NOT NULL REFERENCES clerk_migration.runs (id),
+    state text NOT NULL CHECK (state IN ('linked', 'refused', 'held', 'conflict', 'failed')),
+    error_code text,
+    clerk_id text,
+    at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX IF NOT EXISTS import_history_user_id_idx ON clerk_migration.import_history (user_id);
+
+COMMENT ON TABLE clerk_migration.import_history IS 'What became of each user in each run. Append-only; import_ledger has the last of it.';
+
+CREATE OR REPLACE TRIGGER refuse_rewriting
+BEFORE UPDATE OR DELETE ON clerk_migration.import_history
+FOR EACH STATEMENT
+EXECUTE FUNCTION clerk_migration.refuse_rewriting();
 
 CREATE TABLE IF NOT EXISTS clerk_migration.sending (
     user_id text PRIMARY KEY,

@@ -115,6 +115,10 @@ CREATE TABLE IF NOT EXISTS clerk_migration.security_events (
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX IF NOT EXISTS security_events_user_id_at_idx ON clerk_migration.security_events (user_id, at);
 
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX IF NOT EXISTS security_events_at_idx ON clerk_migration.security_events (at);
+
 COMMENT ON TABLE clerk_migration.security_events IS 'What was done to the ways in to an account, for its owner to see: kept 90 days.';
 COMMENT ON COLUMN clerk_migration.security_events.kind IS 'A name of bff/events.py, for example totp_removed.';
 

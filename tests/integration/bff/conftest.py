@@ -335,6 +335,10 @@ class World:
         """A user whom Clerk checks, with a number that is no second factor: the code of a reset may go there."""
         await asyncio.to_thread(self.emulator.settings, phone_number=True, phone_number_identifies=True)
         await self.migrated(email)
+        await self.add_phone(number, email)
+
+    async def add_phone(self, number: str, email: str) -> None:
+        """As whoever has the password may do at Clerk itself: add a number, and verify it."""
         async with FrontendClient(ClerkConfig.from_environment(self.variables)) as frontend:
             device = frontend.device(None, address=None)
             session = (await device.create_sign_in(email, PASSWORD)).session

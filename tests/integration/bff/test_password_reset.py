@@ -13,6 +13,8 @@ from toolkit.clerk import ClerkConfig, FrontendClient
 NEW = "another long password"
 EMAIL = "clerk@example.com"
 NOBODY = "nobody@example.com"
+SIGNED_UP = "new@example.com"
+NUMBER = "+4915112345678"
 PURPOSE = "reset_password_email_code"
 
 
@@ -295,11 +297,11 @@ async def test_a_code_that_is_on_its_way_does_not_undo_the_one_that_came_back(wo
 
 
 async def test_a_code_goes_to_the_phone_if_that_is_wanted_and_there_is_one(world: World) -> None:
-    await world.phone_to_reset_with("+4915112345678")
+    await world.phone_to_reset_with(NUMBER)
     await world.migrated("without@example.com")
     bff = await world.bff()
     reset_id = await begin(bff, method="sms")
-    sent = await code(world, "+4915112345678", purpose="reset_password_phone_code")
+    sent = await code(world, NUMBER, purpose="reset_password_phone_code")
     without = await begin(bff, "without@example.com", method="sms")
     assert (await verify(bff, without, "123456")).code == "code_invalid"
     assert (await verify(bff, reset_id, sent)).status == 200
@@ -536,9 +538,6 @@ async def test_a_re_authentication_leads_into_it_too(world: World) -> None:
     assert begun.content["sent_to"] == "c****@example.com"
 
 
-SIGNED_UP = "new@example.com"
-
-
 async def add_address(world: World, address: str) -> None:
     """As whoever signed up may do at Clerk itself, with the password that they chose."""
     async with FrontendClient(ClerkConfig.from_environment(world.variables)) as frontend:
@@ -576,6 +575,46 @@ async def test_a_reset_ends_a_signup_that_waits_for_its_code(world: World, added
     assert (await bff.login(SIGNED_UP, PASSWORD)).code == "credentials_invalid"
 
 
+async def test_a_text_message_proves_no_mailbox(world: World) -> None:
+    """Whoever signed up with somebody else's address may have added their own number to the user at Clerk."""
+    await world.invite()
+    await asyncio.to_thread(world.emulator.settings, phone_number=True, phone_number_identifies=True)
+    bff = await world.bff()
+    await world.switch("signup", "clerk")
+    await bff.sign_up(SIGNED_UP)
+    await world.add_phone(NUMBER, SIGNED_UP)
+    await begin(bff, SIGNED_UP, method="sms")
+    await until(lambda: "was not sent" in bff.log.read_text())
+    assert await world.mail(NUMBER, "reset_password_phone_code", count=0) == []
+
+
+async def test_a_reset_by_text_message_ends_no_signup(world: World) -> None:
+    """Not either if its code came back: the signup was there before, and only a mail proves its mailbox."""
+    await world.phone_to_reset_with(NUMBER)
+    bff = await world.bff()
+    reset_id = await begin(bff, method="sms")
+    sent = await code(world, NUMBER, purpose="reset_password_phone_code")
+    assert (await verify(bff, reset_id, sent)).status == 200
+    await world.connection.execute(
+        "INSERT INTO clerk_migration.signups (state, user_id, invite_id, email, delivery, clerk_id) "
+        "SELECT 'code_sent', id, 'an invite', email, 'cookie', clerk_id FROM users"
+    )
+    assert (await complete(bff, reset_id)).code == "challenge_expired"
+    assert (await bff.login(EMAIL, NEW)).code == "credentials_invalid"
+    assert await world.connection.fetchval("SELECT state FROM clerk_migration.signups") == "code_sent"
+
+
+async def test_a_code_goes_to_the_address_of_the_row_alone(world: World) -> None:
+    """Not to another one that the user has in Clerk."""
+    async with world.clerk() as clerk:
+        made = await clerk.create_user(email_address="first@example.com", password=PASSWORD)
+        await clerk.create_email(made.id, EMAIL, verified=True)
+    await world.row(EMAIL, clerk_id=made.id)
+    bff = await world.bff()
+    assert (await complete(bff, await proven(world, bff))).status == 200
+    assert await world.mail("first@example.com", PURPOSE, count=0) == []
+
+
 async def test_what_cannot_be_taken_out_undoes_the_signup(world: World) -> None:
     await world.invite()
     await asyncio.to_thread(world.emulator.settings, phone_number=True)
@@ -586,7 +625,7 @@ async def test_what_cannot_be_taken_out_undoes_the_signup(world: World) -> None:
         device = frontend.device(None, address=None)
         session = (await device.create_sign_in(SIGNED_UP, PASSWORD)).session
         assert session is not None
-        await device.create_phone_number(session.id, "+4915112345678")
+        await device.create_phone_number(session.id, NUMBER)
     assert (await complete(bff, await proven(world, bff, SIGNED_UP))).code == "challenge_expired"
     assert await world.people() == (0, 0)
     assert await world.uses_left() == 1

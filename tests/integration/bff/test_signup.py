@@ -246,7 +246,13 @@ async def prove_elsewhere(world: World, email: str, password: str) -> None:
     """The address's owner resets the password at Clerk."""
     async with FrontendClient(ClerkConfig.from_environment(world.variables)) as frontend:
         device = frontend.device(None, address=None)
-        sign_in = await device.create_password_reset(email)
+        sign_in = await device.begin_sign_in(email)
+        (factor,) = (
+            factor
+            for factor in sign_in.supported_first_factors
+            if factor.strategy == "reset_password_email_code"
+        )
+        await device.prepare_first_factor(sign_in.id, factor)
         (mail,) = await world.mail(email, "reset_password_email_code")
         await device.attempt_first_factor(sign_in.id, "reset_password_email_code", code=mail["code"])
         await device.reset_password(sign_in.id, password)

@@ -1,8 +1,9 @@
 """A database with AX's schema, an emulator, and a run of the import between them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests.emulator import Emulator
 from tests.postgres import Server
+from toolkit import paths, schema
 from toolkit.clerk import BackendClient, User
 from toolkit.environment import Environment
 from toolkit.migration.controls import Stop
@@ -20,7 +22,6 @@ from toolkit.migration.ledger import Outcome
 from toolkit.migration.observer import Observer
 from toolkit.migration.preflight import Report, make_report
 from toolkit.migration.selection import Selection
-from toolkit.migration.survey import Finding
 from toolkit.playbook import Playbook
 
 TOTP_KEY = bytes(range(32))
@@ -33,6 +34,8 @@ AX_SOURCE = {
 }
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
+SOURCES = Path(__file__).parent.parent / "sources"
+
 
 @dataclass
 class World:
@@ -44,8 +47,6 @@ class World:
     settings: dict[str, Any] = field(default_factory=lambda: {"disabled_users": "ban"})
     source: dict[str, Any] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
-    staying: dict[str, tuple[str, str | None]] = field(default_factory=dict)
-    """Whom the last preflight told of, with state and code."""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -115,11 +116,7 @@ class World:
         )
 
     async def preflight(self, **selected: Any) -> Report:
-        self.staying = {}
-        return await make_report(self.environment, Selection(**selected), float("inf"), tell=self._told)
-
-    def _told(self, user: Finding) -> None:
-        self.staying[user.user_id] = (user.reason.state.value, user.reason.code)
+        return await make_report(self.environment, Selection(**selected), float("inf"), lambda _: None)
 
     def clerk(self) -> BackendClient:
         return BackendClient(self.environment.clerk, rate=None)
@@ -168,6 +165,30 @@ async def world(postgres: Server, emulator: Emulator) -> AsyncIterator[World]:
     connection = await asyncpg.connect(url)
     yield World(url, connection, emulator)
     await connection.close()
+
+
+Open = Callable[[str], Awaitable[World]]
+
+
+@pytest.fixture
+def source_of(world: World, postgres: Server) -> Open:
+    """Makes it a world whose users are in the table of a source of tests/integration/sources."""
+
+    async def open_source(name: str) -> World:
+        world.url = postgres.create_database(migrated=False)
+        world.source = {
+            "view": str(SOURCES / f"{name}.sql"),
+            "link": str(SOURCES / f"{name}_link.sql"),
+            "migrations": [str(paths.SQL / "expand" / "toolkit")],
+        }
+        await world.connection.close()
+        world.connection = await asyncpg.connect(world.url)
+        await world.connection.execute((SOURCES / f"{name}_schema.sql").read_text())
+        source = world.environment.playbook.source
+        schema.apply(world.url, source.migrations, source.view)
+        return world
+
+    return open_source
 
 
 def with_totp(secret: str = SECRET) -> dict[str, Any]:

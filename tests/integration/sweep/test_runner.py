@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bff.database import Database
+from tests.integration.bff.conftest import PASSWORD
 from tests.integration.sweep.conftest import LeftWorld
 from toolkit.clerk import BackendClient, ClerkUnavailable, User
 from toolkit.database import ANYBODYS, Pool, pool
@@ -124,3 +125,25 @@ async def test_without_clerk_a_signup_is_undone_in_ax_and_the_rest_is_for_a_swee
     )
     assert await sweep.round(unverified=DAY) == Swept(undone=1)
     assert await world.people() == (0, 0)
+
+
+async def test_a_round_removes_the_stand_ins_of_canaries_that_died(
+    world: LeftWorld, clerk: BackendClient, sweep: Sweep
+) -> None:
+    origin = await world.connection.fetchval("SELECT id::text FROM clerk_migration.origin")
+    for canary, minutes in (("canary-old", 11), ("canary-new", 9)):
+        await clerk.create_user(
+            external_id=canary,
+            email_address=f"{canary}@example.com",
+            password=PASSWORD,
+            private_metadata={"migration_canary": origin},
+        )
+        await world.connection.execute(
+            "INSERT INTO clerk_migration.canaries (canary, event, user_id, noted_at) "
+            "VALUES ($1, 'begun', '1', now() - $2 * interval '1 minute')",
+            canary,
+            minutes,
+        )
+    assert await sweep.round(unverified=DAY) == Swept(stand_ins=1)
+    assert await clerk.find_user_by_external_id("canary-old") is None
+    assert await clerk.find_user_by_external_id("canary-new") is not None

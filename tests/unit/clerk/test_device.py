@@ -105,11 +105,14 @@ async def test_a_reset_is_a_sign_in(frontend: FrontendClient, recorder: Recorder
     recorder.body = signed_in("needs_first_factor")
     device = frontend.device(None, address=None)
     await device.begin_sign_in("ada@example.com")
-    await device.create_password_reset("ada@example.com")
+    await device.prepare_first_factor(
+        "sia_1", Factor(strategy="reset_password_email_code", email_address_id="idn_1")
+    )
     await device.reset_password("sia_1", PASSWORD, sign_out_of_other_sessions=False)
     begun, sent, reset = recorder.requests
     assert begun.body == {"identifier": "ada@example.com"}
-    assert sent.body == {"strategy": "reset_password_email_code", "identifier": "ada@example.com"}
+    assert sent.path == "/v1/client/sign_ins/sia_1/prepare_first_factor?_is_native=1"
+    assert sent.body == {"strategy": "reset_password_email_code", "email_address_id": "idn_1"}
     assert reset.path == "/v1/client/sign_ins/sia_1/reset_password?_is_native=1"
     assert reset.body == {"password": PASSWORD, "sign_out_of_other_sessions": "false"}
 

@@ -48,5 +48,5 @@ async def test_it_goes_on_and_tells_whatever_a_round_meets_with() -> None:
         ("signups were not swept", "No connection."),
         ("signups were not swept", None),
         ("signups swept", None),
-        ("a signup could not be ended", "Clerk is out."),
+        ("something could not be swept", "Clerk is out."),
     ], "that another process sweeps is nothing to tell"

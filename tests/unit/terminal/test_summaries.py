@@ -10,23 +10,23 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from tests.unit.migration.test_plan import ORDINARY, SECRET, WITH_TOTP
-from tests.unit.migration.test_preflight import count
+from tests.unit.migration.test_plan import ORDINARY, POLICY, SECRET, WITH_TOTP
 from toolkit.migration.digests import kind_of
 from toolkit.migration.importer import Ended
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import REASONS, State
-from toolkit.migration.preflight import Report
+from toolkit.migration.preflight import Report, Survey
 from toolkit.migration.run import RunOutcome, Tally
 from toolkit.migration.source import Count
-from toolkit.migration.status import LastRun, Status
-from toolkit.migration.survey import Survey
+from toolkit.migration.status import PastRun, Status
 from toolkit.terminal.summaries import (
     preflight_json,
+    show_dry_run,
     show_import,
     show_preflight,
     show_status,
     status_json,
+    survey_json,
 )
 
 
@@ -42,16 +42,16 @@ def surveyed() -> Survey:
     """One ordinary user, one with a second factor and an unverified address, one disabled; 103 without an address."""
     found = Survey()
     for user in (ORDINARY, replace(WITH_TOTP, email_verified=False), replace(ORDINARY, disabled=True)):
-        count(found, user)
+        found.count(user, POLICY)
     for n in range(103):
-        count(found, replace(ORDINARY, external_id=f"broken-{n}", email="ada.example.com"))
-    count(found, replace(WITH_TOTP, external_id="held-1", totp_nonce=b"m" * 12))
+        found.count(replace(ORDINARY, external_id=f"broken-{n}", email="ada.example.com"), POLICY)
+    found.count(replace(WITH_TOTP, external_id="held-1", totp_nonce=b"m" * 12), POLICY)
     return found
 
 
 def clean() -> Survey:
     found = Survey()
-    count(found, ORDINARY)
+    found.count(ORDINARY, POLICY)
     return found
 
 
@@ -59,7 +59,6 @@ BLOCKED = Report(
     count=Count(2107, 2000),
     survey=surveyed(),
     clerk_users=2001,
-    is_migrated=True,
     misfits=["Passwords are off. Enable “Password” in Clerk's Dashboard."],
     cautions=["Anybody may sign up at Clerk itself."],
     rate=0.1,
@@ -100,23 +99,23 @@ def test_preflight_says_what_is_in_the_way_and_what_to_do() -> None:
     assert "Nothing is in the way." not in told
 
 
-def test_a_few_users_of_each_reason_are_named_with_the_number_left_out() -> None:
+def test_a_long_list_is_cut_off_with_the_number_left_out() -> None:
     told = preflight(BLOCKED).split()
-    assert [f"broken-{n}" for n in range(5)] == [word for word in told if word.startswith("broken-")]
-    assert "… and 98 more" in preflight(BLOCKED)
+    assert [f"broken-{n}" for n in range(100)] == [word for word in told if word.startswith("broken-")]
+    assert "… and 3 more" in preflight(BLOCKED)
 
 
 def test_preflight_names_the_next_command_when_nothing_is_in_the_way() -> None:
-    told = preflight(
-        Report(Count(1, 0), clean(), clerk_users=0, is_migrated=True, misfits=[], cautions=[], rate=None)
-    )
-    assert "Nothing is in the way. Next: python -m toolkit import --env sandbox" in told
+    told = preflight(Report(Count(1, 0), clean(), clerk_users=0, misfits=[], cautions=[], rate=None))
+    assert "Nothing is in the way that can be seen from here." in told
+    assert "python -m toolkit canary --env sandbox --email EMAIL" in told
     for absent in ("Not everybody", "does not fit", "Note:", "Not carried over", "requests a second"):
         assert absent not in told
 
 
-def test_preflight_for_programs() -> None:
+def test_preflight_for_programs_has_every_finding() -> None:
     told = json.loads(json.dumps(preflight_json(BLOCKED)))
+    findings = told.pop("findings")
     assert told == {
         "users": 2107,
         "linked": 2000,
@@ -141,39 +140,40 @@ def test_preflight_for_programs() -> None:
         "older_key": 0,
         "backup_codes": 0,
         "disabled": 1,
-        "staying": [
-            {
-                "state": "refused",
-                "code": "email_invalid",
-                "users": 103,
-                "examples": [f"broken-{n}" for n in range(5)],
-            },
-            {"state": "held", "code": "second_factor_undecryptable", "users": 1, "examples": ["held-1"]},
-        ],
         "misfits": BLOCKED.misfits,
         "cautions": BLOCKED.cautions,
         "rate": 0.1,
         "seconds": pytest.approx(30),
         "blocked": True,
     }
+    assert len(findings) == 104
+    assert findings[0] == {"user_id": "broken-0", "code": "email_invalid", "state": "refused"}
 
 
 def test_weak_and_costly_digests_are_told_with_what_comes_of_them() -> None:
     found = clean()
-    assert "Weak is less than OWASP asks" in preflight(replace(BLOCKED, survey=found))
+    assert "Weak is less than OWASP asks" in shown(lambda console: show_dry_run(console, found))
     found.digests = Counter(
         {kind_of("$argon2id$v=19$m=1048576,t=4,p=1$c29tZXNhbHQ$" + "A" * 22, "argon2id"): 7}
     )
-    told = preflight(replace(BLOCKED, survey=found))
+    told = shown(lambda console: show_dry_run(console, found))
     assert "argon2id m=1048576,t=4,p=1 7 costly: about 3.7 s and 1,024 MiB a login" in told
     assert "Costly is what somebody who logs in has to wait" in told
     assert "weak" not in told.lower()
     found.digests = Counter({kind_of("$2b$15$" + "a" * 53, "bcrypt"): 7})
-    assert "bcrypt cost=15 7 costly: about 1.6 s a login" in preflight(replace(BLOCKED, survey=found))
+    assert "bcrypt cost=15 7 costly: about 1.6 s a login" in shown(
+        lambda console: show_dry_run(console, found)
+    )
     found.digests = Counter({kind_of("$2b$12$" + "a" * 53, "bcrypt"): 7})
-    told = preflight(replace(BLOCKED, survey=found))
+    told = shown(lambda console: show_dry_run(console, found))
     assert "bcrypt cost=12 7" in told
     assert "costly" not in told.lower()
+
+
+def test_a_dry_run_says_that_nothing_was_sent() -> None:
+    told = shown(lambda console: show_dry_run(console, surveyed()))
+    assert "103 email_invalid (refused)" in told
+    assert told.endswith("3 users would go over, 104 would stay. Nothing was sent.")
 
 
 def ended(due: int, *outcomes: Outcome, outcome: RunOutcome = "finished") -> str:
@@ -230,8 +230,13 @@ def test_an_interrupted_import_says_how_to_go_on() -> None:
     assert "are still due" not in told
 
 
-RUN = LastRun(
+RUN = PastRun(
     id=7,
+    operator="ada@ops",
+    role="ax",
+    version="1.2.3",
+    options={"limit": 5},
+    error=None,
     started_at=datetime(2026, 5, 12, 10, 20, 30, tzinfo=UTC),
     finished_at=datetime(2026, 5, 12, 10, 21, 0, tzinfo=UTC),
     outcome="finished",
@@ -262,7 +267,7 @@ def test_the_status_counts_and_explains() -> None:
         "in Clerk (clerk_id set) 1,000",
         "on legacy 10",
         "users in the Clerk instance 1,001",
-        "last import run 7, 2026-05-12 10:20:30 UTC, finished",
+        "last import run 7, 2026-05-12 10:20:30 UTC, finished, by ada@ops",
         "7 email_taken (conflict)",
         "a4 a5 … and 2 more",
         "1 something_new (failed) Clerk refused it. To do:",
@@ -276,7 +281,14 @@ def test_the_status_tells_of_an_import_that_did_not_end() -> None:
     """Invariant 7."""
     told = status(replace(STATUS, last_run=replace(RUN, finished_at=None, outcome=None)))
     assert "10:20:30 UTC, not ended" in told
+    assert "Of the last import" not in told
     assert "The last import did not end: it still runs, or was killed. Running it again goes on" in told
+
+
+def test_the_status_tells_why_the_last_import_ended() -> None:
+    told = status(replace(STATUS, last_run=replace(RUN, outcome="failed", error="Clerk did not answer.")))
+    assert "10:20:30 UTC, failed, by ada@ops" in told
+    assert "Of the last import: Clerk did not answer." in told
 
 
 def test_the_status_does_without_clerk_and_says_why() -> None:
@@ -313,6 +325,11 @@ def test_the_status_for_programs() -> None:
         ],
         "last_run": {
             "id": 7,
+            "operator": "ada@ops",
+            "role": "ax",
+            "version": "1.2.3",
+            "options": {"limit": 5},
+            "error": None,
             "started_at": "2026-05-12T10:20:30+00:00",
             "finished_at": "2026-05-12T10:21:00+00:00",
             "outcome": "finished",
@@ -330,8 +347,9 @@ def test_no_account_holds_a_digest_an_address_or_a_secret() -> None:
     told = " ".join(
         [
             preflight(BLOCKED),
+            shown(lambda console: show_dry_run(console, surveyed())),
             ended(9, *left("email_taken"), *left("email_invalid")),
-            json.dumps(preflight_json(BLOCKED)),
+            json.dumps([preflight_json(BLOCKED), survey_json(surveyed())]),
         ]
     )
     assert "$argon2" not in told

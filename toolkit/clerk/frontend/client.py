@@ -125,14 +125,6 @@ class Device:
         """Begin a sign-in that proves nothing yet; it tells with which factors that may be done."""
         return await self._sign_in("POST", "/client/sign_ins", {"identifier": identifier})
 
-    async def create_password_reset(self, identifier: str) -> SignIn:
-        """Begin a password reset: Clerk sends a code to the address.
-
-        To have it sent elsewhere, to a number say, begin a sign-in and prepare the factor that it offers for that.
-        """
-        form = {"strategy": "reset_password_email_code", "identifier": identifier}
-        return await self._sign_in("POST", "/client/sign_ins", form)
-
     async def get_sign_in(self, sign_in_id: str) -> SignIn:
         return await self._sign_in("GET", "/client/sign_ins/{id}", None, ids={"id": sign_in_id})
 
