@@ -20,6 +20,7 @@ import structlog
 
 from bff import accounts
 from bff.accounts import Account
+from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
 from bff.devices import forget_others
 from bff.events import EventKind, Events
@@ -30,8 +31,10 @@ from bff.visitor import Visitor
 from toolkit.database import queries
 from toolkit.errors import ToolkitError
 
+ANSWER_SECONDS = 15.0
+"""How long a system may take over a change: then it counts as not answered."""
 LOOK_AFTER = timedelta(seconds=30)
-"""How long whoever asked for a change has it for themselves; longer than any of it takes."""
+"""How long whoever asked for a change has it for themselves: the system's answer, and writing down what came of it."""
 SECONDS = 10.0
 """Between two looks for changes that nobody finished."""
 AT_ONCE = 20
@@ -79,7 +82,8 @@ class Changes:
     async def making(self, change: Change) -> AsyncIterator[bool]:
         """Around asking a system for a change. Gives whether it was asked before, and its answer was lost.
 
-        A refusal means that nothing was done, unless the system was asked and did not answer.
+        A refusal means that nothing was done, unless the system was asked and did not answer. Raises
+        AuthenticationUnavailable when that takes too long.
         """
         async with self._database.connection() as connection:
             begun = await queries.begin_change(
@@ -95,7 +99,11 @@ class Changes:
             )
         change_id: int = begun["id"]
         try:
-            yield begun["again"]
+            async with asyncio.timeout(ANSWER_SECONDS):
+                yield begun["again"]
+        except TimeoutError:
+            await self._lose(change_id)
+            raise AuthenticationUnavailable(retry_after=RETRY_AFTER) from None
         except AuthenticationUnavailable as refused:
             await (self._lose(change_id) if refused.asked else self._drop(change_id))
             raise
@@ -147,8 +155,9 @@ class Changes:
             return
         if done:
             await self._note(record["id"], change)
-        else:
-            await self._drop(record["id"])
+            return
+        async with self._database.connection() as connection:
+            await queries.shelve_change(connection, change_id=record["id"])
 
     async def _note(self, change_id: int, change: Change) -> None:
         """Write down that a change was made, tell the owner, and end their other sessions if that was wanted: once.

@@ -1,4 +1,4 @@
-"""Forgetting what has expired: challenges, devices, attempts, codes, events. Any replica does it, and it does not matter which."""
+"""Forgetting what has expired: challenges, devices, attempts, codes, events, changes. Any replica does it, and it does not matter which."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -33,6 +33,7 @@ def mount(parts: Parts) -> None:
             queries.forget_old_attempts,
             queries.forget_spent_codes,
             queries.forget_old_events,
+            queries.forget_shelved_changes,
         )
     )
 

@@ -132,7 +132,8 @@ CREATE TABLE IF NOT EXISTS clerk_migration.changes (
     ip_address inet,
     user_agent text,
     lost boolean NOT NULL DEFAULT false,
-    look_at timestamptz NOT NULL
+    look_at timestamptz NOT NULL,
+    shelved_at timestamptz
 );
 
 -- The table is new.
@@ -145,3 +146,4 @@ COMMENT ON COLUMN clerk_migration.changes.kind IS 'The security event that it be
 COMMENT ON COLUMN clerk_migration.changes.subject IS 'What of several it is about: a phone number''s id in Clerk, or the SHA-256 of an enrolment''s id.';
 COMMENT ON COLUMN clerk_migration.changes.lost IS 'The system was asked, and its answer was lost.';
 COMMENT ON COLUMN clerk_migration.changes.look_at IS 'When it is looked up whether it was done, if nobody has said so by then.';
+COMMENT ON COLUMN clerk_migration.changes.shelved_at IS 'When a look found that it was not done. The row stays for a while, should whoever asked for it hear otherwise.';

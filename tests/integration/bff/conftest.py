@@ -384,7 +384,9 @@ class World:
         await self.connection.execute("UPDATE clerk_migration.changes SET look_at = now()")
 
         async def settled() -> bool:
-            return not await self.connection.fetchval("SELECT count(*) FROM clerk_migration.changes")
+            return not await self.connection.fetchval(
+                "SELECT count(*) FROM clerk_migration.changes WHERE shelved_at IS NULL"
+            )
 
         await until(settled)
 

@@ -225,6 +225,41 @@ async def test_a_lost_answer_stays_lost_if_it_cannot_be_looked_up(world: World, 
     assert "password_changed" in await kinds(bff, mine)
 
 
+async def test_a_change_that_takes_too_long_is_found_out(world: World) -> None:
+    """The answer comes while nobody waits for it any more."""
+    await world.migrated()
+    bff = await world.bff({"bff.changes.ANSWER_SECONDS": 0.3})
+    mine, other = await bff.token(EMAIL), await bff.token(EMAIL)
+    world.emulator.add_fault({"match": {"path": "/v1/me/change_password"}, "latency_ms": 1000})
+    assert (await change(bff, mine)).code == "authentication_unavailable"
+    await until(world.emulator.is_idle)
+    await world.settle_changes()
+    assert not await bff.signed_in(other)
+    assert await kinds(bff, mine) == {"password_changed", "other_sessions_ended"}
+
+
+async def test_a_change_is_told_that_a_look_came_before(world: World) -> None:
+    """Somebody looked, and it was not done yet: it does not happen silently for that."""
+    await world.migrated()
+    bff = await world.bff({"bff.changes.SECONDS": 0.05})
+    mine, other = await bff.token(EMAIL), await bff.token(EMAIL)
+    match = {"path": "/v1/me/change_password"}
+    world.emulator.add_fault({"match": match, "latency_ms": 1200})
+    changing = asyncio.create_task(change(bff, mine))
+
+    async def shelved() -> bool:
+        await world.connection.execute("UPDATE clerk_migration.changes SET look_at = now() WHERE NOT lost")
+        return bool(await world.connection.fetchval("SELECT shelved_at FROM clerk_migration.changes"))
+
+    await until(shelved)
+    assert (await changing).status == 204
+    assert not await bff.signed_in(other)
+    events = await world.connection.fetch("SELECT kind FROM clerk_migration.security_events")
+    assert sorted(event["kind"] for event in events) == ["other_sessions_ended", "password_changed"]
+    assert len(await world.mail(EMAIL, "mail")) == 1
+    assert await world.connection.fetchval("SELECT count(*) FROM clerk_migration.changes") == 0
+
+
 async def test_a_session_from_before_the_move_is_proven_first(world: World) -> None:
     await world.migrated()
     bff = await world.bff()

@@ -19,6 +19,8 @@ FILL = {
     "SELECT gen_random_uuid(), $1::int::text::bytea, now() - $2::text::interval",
     "security_events": "INSERT INTO clerk_migration.security_events (user_id, kind, at) "
     "SELECT gen_random_uuid(), 'totp_removed' || $1::int, now() - $2::text::interval",
+    "changes": "INSERT INTO clerk_migration.changes (user_id, kind, subject, sign_out_others, look_at, shelved_at) "
+    "SELECT gen_random_uuid(), 'totp_removed', $1::int::text, false, now(), now() - $2::text::interval",
 }
 """Makes a row of a table that expired, or was last used, so long ago."""
 
