@@ -12,6 +12,7 @@ from argon2 import PasswordHasher, extract_parameters
 from bff.legacy.argon2_pool import Argon2Pool
 from bff.legacy.passwords import WAITING_PER_SLOT, Passwords
 from bff.refusals import AuthenticationUnavailable, Crowded
+from toolkit.database import DatabaseFailed
 
 HERE = "203.0.113.1"
 CHEAP = PasswordHasher(time_cost=2, memory_cost=128, parallelism=1)
@@ -57,6 +58,54 @@ async def test_nobodys_password_costs_what_the_typical_digest_costs(monkeypatch:
         passwords.close()
     assert len(verified) == 2
     assert extract_parameters(verified[0]) == extract_parameters(CHEAP.hash(""))
+
+
+async def test_what_a_password_usually_costs_is_looked_up_once_for_all_who_come_meanwhile() -> None:
+    looks = 0
+
+    async def typical() -> str:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0.01)
+        return CHEAP.hash("somebody's")
+
+    passwords = Passwords(typical, slots=1)
+    try:
+        await asyncio.gather(*(passwords.pretend("anything", HERE) for _ in range(5)))
+    finally:
+        passwords.close()
+    assert looks == 1
+
+
+async def test_nobody_waits_for_a_later_look_nor_fails_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant 9: an address that nobody has is not refused otherwise than a wrong password."""
+    verified: list[str] = []
+    looked, answer = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def verify(pool: Argon2Pool, digest: str, password: str) -> bool:
+        verified.append(digest)
+        return False
+
+    async def typical() -> str:
+        if not verified:
+            return CHEAP.hash("somebody's")
+        looked.set()
+        return str(await answer)
+
+    monkeypatch.setattr(Argon2Pool, "verify", verify)
+    monkeypatch.setattr("bff.legacy.passwords.USUAL_SECONDS", 0)
+    passwords = Passwords(typical, slots=1)
+    try:
+        await passwords.pretend("anything", HERE)
+        await passwords.pretend("anything", HERE)
+        await looked.wait()
+        answer.set_exception(DatabaseFailed("it took too long"))
+        await asyncio.sleep(0)
+        await passwords.pretend("anything", HERE)
+    finally:
+        passwords.close()
+    assert len(verified) == 3
+    assert len(set(verified)) == 1
 
 
 async def test_where_most_users_have_no_digest_nothing_is_computed(
