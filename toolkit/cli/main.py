@@ -12,6 +12,7 @@ import structlog
 from toolkit.cli import imports, runtime, schema
 from toolkit.cli.canary import canary
 from toolkit.cli.sandbox import sandbox
+from toolkit.cli.user import user
 from toolkit.errors import FAILED, INTERRUPTED, NeedsPerson, ToolkitError
 
 
@@ -38,6 +39,7 @@ for command in (
     canary,
     imports.import_,
     imports.status,
+    user,
     runtime.switch,
     runtime.sweep,
     sandbox,

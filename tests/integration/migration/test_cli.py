@@ -361,6 +361,7 @@ def test_every_command_has_help() -> None:
         ["preflight"],
         ["import"],
         ["status"],
+        ["user"],
         ["sandbox"],
         ["sandbox", "start"],
     ):

@@ -12,6 +12,7 @@ from toolkit import paths, schema
 from toolkit.migration.ledger import Ledger
 from toolkit.migration.links import Sent
 from toolkit.migration.source import SourceInvalid
+from toolkit.migration.story import read_story
 from toolkit.sandbox.seed import MIGRATIONS, SOURCE_VIEW
 
 FILES = paths.ROOT / "tests" / "integration" / "sources"
@@ -193,3 +194,16 @@ async def test_a_flag_that_is_null_counts_as_set(
     await world.run()
     assert await world.ledger(user_id) == ("held", code)
     assert world.emulator.stats()["users"] == 0
+
+
+async def test_a_users_story_is_told_of_any_table(accounts: World) -> None:
+    await accounts.connection.execute(
+        "INSERT INTO accounts (login, confirmed, full_name) VALUES ('ada@example.com', true, 'Ada King Lovelace')"
+    )
+    await accounts.run()
+    story = await read_story(accounts.environment, "1")
+    assert story == await read_story(accounts.environment, "Ada@example.com")
+    assert story.row is not None
+    assert story.clerk is not None
+    assert (story.row.last_name, story.row.clerk_id) == ("King Lovelace", story.clerk.id)
+    assert (story.logins, story.events) == (None, [])
