@@ -584,6 +584,13 @@ COMMENT ON COLUMN clerk_migration.canaries.canary IS 'The stand-in''s external I
 COMMENT ON COLUMN clerk_migration.canaries.user_id IS 'The id, as text, of the row whose password was tried.';
 COMMENT ON COLUMN clerk_migration.canaries.finding IS 'What came out, a code of toolkit/migration/findings.py.';
 
+CREATE TABLE clerk_migration.device_graces (
+    clerk_id text PRIMARY KEY,
+    granted_at timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE clerk_migration.device_graces IS 'Users in Clerk that go past Device Trust (bypass_client_trust). A row is gone once its user has logged in, on a device that Clerk knows from then on, and Clerk is told to ask again on others.';
+
 -- Playbooks
 -- ---------
 

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from bff.login.counts import LoginCounts
+from bff.login.grace import DeviceGrace
 from bff.login.routes import LoginRoutes
 from bff.login.service import LoginService
 from bff.parts import Parts
@@ -19,6 +20,7 @@ LOGIN = web.AppKey("login", LoginService)
 def mount(parts: Parts) -> None:
     """Serve the login."""
     clerk_sessions = ClerkSessions(parts.frontend)
+    grace = DeviceGrace(parts.backend, parts.database)
     login = LoginService(
         parts.database,
         proof_service(parts, clerk_sessions),
@@ -28,8 +30,10 @@ def mount(parts: Parts) -> None:
         resets(parts),
         parts.limits,
         LoginCounts(parts.database, parts.metrics.registry),
+        grace,
         Veil(parts.settings.login.failure_seconds),
     )
     parts.app[LOGIN] = login
     parts.serve(LoginRoutes(login, parts.edge).endpoints())
     parts.at_end(clerk_sessions.close)
+    parts.at_end(grace.close)

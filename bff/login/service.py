@@ -11,6 +11,7 @@ from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
 from bff.limits import Limits
 from bff.login.counts import LoginCounts
+from bff.login.grace import DeviceGrace
 from bff.proof.challenges import LOGIN
 from bff.proof.resets import ResetBegun, Resets
 from bff.proof.service import Attempt, Challenged, Claim, ProofService
@@ -50,6 +51,7 @@ class LoginService:
         resets: Resets,
         limits: Limits,
         counts: LoginCounts,
+        grace: DeviceGrace,
         veil: Veil,
     ) -> None:
         self._database = database
@@ -60,6 +62,7 @@ class LoginService:
         self._resets = resets
         self._limits = limits
         self._counts = counts
+        self._grace = grace
         self._veil = veil
 
     async def log_in(self, email: str, password: str, delivery: Delivery, visitor: Visitor) -> Outcome:
@@ -167,6 +170,8 @@ class LoginService:
         except BaseException:
             self._clerk_sessions.end(behind, visitor)
             raise
+        if behind is not None:
+            self._grace.end(account.clerk_id)
         return Complete(minted, delivery, device)
 
     async def _ask_for_step(

@@ -5,7 +5,8 @@
 SELECT 1
 FROM users AS u, sessions AS s, api_keys, invites, clerk_migration.challenges AS c, clerk_migration.devices AS d,
     clerk_migration.attempts, clerk_migration.login_counts, clerk_migration.switches, clerk_migration.spent_codes,
-    clerk_migration.signups AS g, clerk_migration.security_events, clerk_migration.changes, clerk_migration.mails
+    clerk_migration.signups AS g, clerk_migration.security_events, clerk_migration.changes, clerk_migration.mails,
+    clerk_migration.device_graces, clerk_migration.canaries
 WHERE u.clerk_id = '' AND s.proved_at IS NULL AND c.kind = '' AND d.proved AND g.code_hash = ''
 LIMIT 0;
 

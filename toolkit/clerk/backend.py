@@ -231,6 +231,7 @@ class BackendClient:
         totp_secret: str | None = None,
         backup_codes: Sequence[str] | None = None,
         created_at: datetime | None = None,
+        bypass_client_trust: bool | None = None,
     ) -> User:
         """Change a user; metadata has a method of its own. Raises ResourceNotFound and what `create_user` raises."""
         body = _sent(
@@ -246,6 +247,7 @@ class BackendClient:
             totp_secret=totp_secret,
             backup_codes=backup_codes,
             created_at=None if created_at is None else _rfc3339(created_at),
+            bypass_client_trust=bypass_client_trust,
         )
         return await self._transport.request(
             "PATCH",

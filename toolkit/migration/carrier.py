@@ -88,6 +88,7 @@ class Carrier:
             password_hasher=user.password_hasher if user.password_digest else None,
             totp_secret=create.totp_secret,
             backup_codes=create.backup_codes or None,
+            bypass_client_trust=create.grace,
         )
         if updated.last_sign_in_at is not None:
             # By a password that was changed since, or without the second factor that the row has by now, and with a
@@ -158,6 +159,7 @@ class Carrier:
                 "migration_run": self._run_id,
             },
             banned=create.banned,
+            bypass_client_trust=create.grace or None,
             skip_legal_checks=True,
         )
 

@@ -197,7 +197,7 @@ class Importer:
             return None
         clerk_id = await self._carrier.carry(user, create)
         for pause in self.PAUSES:
-            if await self._ledger.link(Sent(user, clerk_id)):
+            if await self._ledger.link(Sent(user, clerk_id, create.grace)):
                 return Outcome(user.external_id, State.LINKED, clerk_id=clerk_id)
             now = (await self._source.rows([user.id])).get(user.external_id)
             if now is None:
@@ -212,7 +212,8 @@ class Importer:
             if isinstance(decided, Skip):
                 await self._carrier.withdraw(clerk_id)
                 return Outcome.not_linked(user, decided.reason)
-            await self._carrier.renew(clerk_id, user, decided)
+            create = decided
+            await self._carrier.renew(clerk_id, user, create)
         return Outcome.not_linked(user, REASONS["row_keeps_changing"])
 
 

@@ -20,6 +20,7 @@ def policy_of(environment: Environment, instance: InstanceSettings) -> Policy:
         totp_keys=environment.totp_keys,
         second_factor_offered=instance.authenticator_app_enabled,
         backup_codes_offered=instance.backup_codes_enabled,
+        device_trust=environment.playbook.import_.device_trust,
     )
 
 

@@ -167,6 +167,9 @@ class Ledger:
                     for p in sent
                     if p.sent.user.external_id in linked
                 ]
+                graced = [p.sent for p in sent if p.sent.grace and p.sent.user.external_id in linked]
+                if graced:
+                    await queries.grant_graces(connection, clerk_ids=[sent.clerk_id for sent in graced])
                 await self._record(connection, [*done, *outcomes])
                 if linked:
                     await queries.forget_sending(connection, user_ids=list(linked))

@@ -23,6 +23,8 @@ class Sent:
 
     user: SourceUser
     clerk_id: str
+    grace: bool = False
+    """Clerk's Device Trust lets the user in on the first device."""
 
 
 class Links:

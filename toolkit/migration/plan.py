@@ -247,6 +247,8 @@ class Policy:
     """The Clerk instance has authenticator applications enabled."""
     backup_codes_offered: bool = True
     """The Clerk instance has backup codes enabled."""
+    device_trust: Literal["grace", "enforce"] = "grace"
+    """Whether the first device after the move is trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +271,8 @@ class Create:
     factor: Factor | None
     """The second factor, None for a user without."""
     banned: bool
+    grace: bool = False
+    """Clerk's Device Trust lets the user in on the first device; it concerns nobody who has a second factor."""
 
     @property
     def totp_secret(self) -> str | None:
@@ -325,7 +329,8 @@ def plan(user: SourceUser, policy: Policy) -> Plan:
     factor = _second_factor(user, policy)
     if isinstance(factor, Skip):
         return factor
-    return Create(digest=digest, factor=factor, banned=user.disabled)
+    grace = factor is None and policy.device_trust == "grace"
+    return Create(digest=digest, factor=factor, banned=user.disabled, grace=grace)
 
 
 def _second_factor(user: SourceUser, policy: Policy) -> Factor | Skip | None:

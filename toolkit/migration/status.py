@@ -22,6 +22,8 @@ class Status:
     ledger: list[tuple[str, str | None, int, list[str]]]
     """State, error code, users, and some of their ids."""
     last_run: "PastRun | None"
+    graces: int
+    """Users whom Clerk's Device Trust lets in on the next device."""
     clerk_users: int | None
     """Users in Clerk; None when Clerk is not configured or does not answer."""
     clerk_problem: str | None = None
@@ -78,11 +80,13 @@ async def read_status(environment: Environment) -> Status:
             async for record in queries.ledger_counts(connection)
         ]
         last = [PastRun.from_record(record) async for record in queries.runs(connection, size=1)]
+        graces = await queries.count_graces(connection)
     clerk_users, problem = await _count_clerk_users(environment)
     return Status(
         count=Count(total["total"], total["linked"]),
         ledger=ledger,
         last_run=last[0] if last else None,
+        graces=graces,
         clerk_users=clerk_users,
         clerk_problem=problem,
     )

@@ -197,6 +197,8 @@ def show_status(console: Console, status: Status, environment: str) -> None:
         "on legacy": status.count.due,
         "users in the Clerk instance": "unknown" if status.clerk_users is None else status.clerk_users,
     }
+    if status.graces:
+        rows["not logged in since: Device Trust lets in the first device"] = status.graces
     if status.last_run is not None:
         last = status.last_run
         rows["last import"] = describe_run(last)
@@ -225,6 +227,7 @@ def status_json(status: Status, environment: str) -> dict[str, object]:
         "legacy": status.count.due,
         "clerk_users": status.clerk_users,
         "clerk_problem": status.clerk_problem,
+        "device_graces": status.graces,
         "ledger": [
             {"state": state, "code": code, "users": users, "examples": examples}
             for state, code, users, examples in status.ledger

@@ -4,11 +4,13 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.integration.bff.conftest import PASSWORD, Bff, World, code_now, most, wrong_code
+from tests.waiting import until
 from toolkit.clerk.breaker import FAILURES
 
 
@@ -217,6 +219,46 @@ async def test_a_new_device_needs_the_emailed_code_and_is_known_afterwards(world
     again = await bff.login("clerk@example.com", delivery="bearer", device=first.content["device"])
     assert again.content["status"] == "complete", "the device is known, also in single-session mode"
     assert (await bff.login("clerk@example.com")).content["status"] == "needs_client_trust"
+
+
+async def give_grace(world: World) -> str:
+    """A user as the import leaves one behind; the Clerk id."""
+    await asyncio.to_thread(world.emulator.settings, client_trust=True)
+    clerk_id = await world.migrated(bypass_client_trust=True)
+    await world.connection.execute("INSERT INTO clerk_migration.device_graces VALUES ($1)", clerk_id)
+    return clerk_id
+
+
+async def is_asked_again(world: World, clerk_id: str) -> bool:
+    """Whether Clerk asks for a code on other devices, and the grace is over here, too."""
+    user = await asyncio.to_thread(world.emulator.get, f"/v1/users/{clerk_id}")
+    runs = await world.connection.fetchval("SELECT count(*) FROM clerk_migration.device_graces")
+    return not user["bypass_client_trust"] and not runs
+
+
+async def test_a_grace_ends_with_the_first_login_and_its_device_is_known(world: World) -> None:
+    clerk_id = await give_grace(world)
+    bff = await world.bff()
+    assert (await bff.login("clerk@example.com", password="wrong")).status == 401
+    assert not await is_asked_again(world, clerk_id)
+    first = await bff.login("clerk@example.com", delivery="bearer")
+    assert first.content["status"] == "complete", "nobody is mailed a code"
+    await until(partial(is_asked_again, world, clerk_id))
+    again = await bff.login("clerk@example.com", delivery="bearer", device=first.content["device"])
+    assert again.content["status"] == "complete"
+    assert (await bff.login("clerk@example.com")).content["status"] == "needs_client_trust"
+
+
+async def test_a_grace_that_clerk_does_not_end_runs_until_the_next_login(world: World) -> None:
+    clerk_id = await give_grace(world)
+    bff = await world.bff()
+    fault = {"match": {"method": "PATCH", "path": "/v1/users/*"}, "status": 422}
+    await asyncio.to_thread(world.emulator.add_fault, fault)
+    assert (await bff.login("clerk@example.com")).content["status"] == "complete"
+    await until(lambda: "device grace not ended" in bff.log.read_text())
+    assert await world.connection.fetchval("SELECT count(*) FROM clerk_migration.device_graces") == 1
+    assert (await bff.login("clerk@example.com")).content["status"] == "complete"
+    await until(partial(is_asked_again, world, clerk_id))
 
 
 async def test_somebody_elses_clerk_user_is_not_believed(world: World) -> None:

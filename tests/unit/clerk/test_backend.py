@@ -202,6 +202,7 @@ async def test_a_create_sends_all_that_is_given_in_one_request(
         private_metadata={"migration": {"run": 1}},
         created_at=datetime(2020, 5, 17, 10, 30, tzinfo=timezone(timedelta(hours=2))),
         banned=False,
+        bypass_client_trust=True,
         skip_legal_checks=True,
     )
     assert user.totp_enabled
@@ -221,6 +222,7 @@ async def test_a_create_sends_all_that_is_given_in_one_request(
         "private_metadata": {"migration": {"run": 1}},
         "created_at": "2020-05-17T10:30:00+02:00",
         "banned": False,
+        "bypass_client_trust": True,
         "skip_legal_checks": True,
     }
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 from argon2 import PasswordHasher
@@ -135,6 +136,17 @@ def test_a_row_that_cannot_go_over_stays_with_a_reason(user: SourceUser, policy:
     decided = plan(user, policy)
     assert isinstance(decided, Skip)
     assert decided.reason.code == code
+
+
+@pytest.mark.parametrize(("device_trust", "grace"), [("grace", True), ("enforce", False)])
+def test_the_playbook_says_whether_the_first_device_is_trusted(
+    device_trust: Literal["grace", "enforce"], grace: bool
+) -> None:
+    policy = replace(POLICY, device_trust=device_trust)
+    graces = [
+        decided.grace for user in (ORDINARY, WITH_TOTP) if isinstance(decided := plan(user, policy), Create)
+    ]
+    assert graces == [grace, False], "who has a second factor is asked for that instead"
 
 
 def test_a_disabled_user_goes_over_banned() -> None:

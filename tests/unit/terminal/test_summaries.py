@@ -250,6 +250,7 @@ STATUS = Status(
         ("linked", None, 1000, []),
     ],
     last_run=RUN,
+    graces=900,
     clerk_users=1001,
     clerk_problem=None,
 )
@@ -267,6 +268,7 @@ def test_the_status_counts_and_explains() -> None:
         "in Clerk (clerk_id set) 1,000",
         "on legacy 10",
         "users in the Clerk instance 1,001",
+        "Device Trust lets in the first device 900",
         "last import run 7, 2026-05-12 10:20:30 UTC, finished, by ada@ops",
         "7 email_taken (conflict)",
         "a4 a5 … and 2 more",
@@ -299,7 +301,8 @@ def test_the_status_does_without_clerk_and_says_why() -> None:
 
 
 def test_the_status_before_any_import() -> None:
-    told = status(replace(STATUS, ledger=[], last_run=None))
+    told = status(replace(STATUS, ledger=[], last_run=None, graces=0))
+    assert "Device Trust" not in told
     assert "last import" not in told
     assert "Not carried over" not in told
 
@@ -313,6 +316,7 @@ def test_the_status_for_programs() -> None:
         "legacy": 10,
         "clerk_users": 1001,
         "clerk_problem": None,
+        "device_graces": 900,
         "ledger": [
             {
                 "state": "conflict",
