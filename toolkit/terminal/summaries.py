@@ -198,7 +198,7 @@ def show_status(console: Console, status: Status, environment: str) -> None:
         "users in the Clerk instance": "unknown" if status.clerk_users is None else status.clerk_users,
     }
     if status.graces:
-        rows["not logged in since: Device Trust lets in the first device"] = status.graces
+        rows["still spared Device Trust"] = status.graces
     if status.last_run is not None:
         last = status.last_run
         rows["last import"] = describe_run(last)

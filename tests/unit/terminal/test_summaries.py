@@ -268,7 +268,7 @@ def test_the_status_counts_and_explains() -> None:
         "in Clerk (clerk_id set) 1,000",
         "on legacy 10",
         "users in the Clerk instance 1,001",
-        "Device Trust lets in the first device 900",
+        "still spared Device Trust 900",
         "last import run 7, 2026-05-12 10:20:30 UTC, finished, by ada@ops",
         "7 email_taken (conflict)",
         "a4 a5 … and 2 more",
