@@ -2,7 +2,8 @@
 
 ToolkitError        the work failed: exit code 1
 ├── UsageError      the call or the configuration is wrong, nothing was tried: exit code 2
-└── NeedsPerson     nothing failed, and there is nothing to do until a person has looked: exit code 3
+├── NeedsPerson     nothing failed, and there is nothing to do until a person has looked: exit code 3
+└── Interrupted     told to stop before anything was begun: exit code 130
 
 Every message says what happened, to what, and what to do. The command line prints it without a traceback.
 """
@@ -31,3 +32,9 @@ class NeedsPerson(ToolkitError):
     """Nothing failed, but what was asked for can't be meant; the message says why, and what to look at."""
 
     exit_code = NEEDS_PERSON
+
+
+class Interrupted(ToolkitError):
+    """It was told to stop while it waited; the message says for what."""
+
+    exit_code = INTERRUPTED

@@ -24,6 +24,14 @@ UPDATE clerk_migration.runs
 SET outcome = 'killed', error = format('It never said how it ended; run %s found that.', :run_id::bigint)
 WHERE command = 'import' AND outcome IS NULL AND id < :run_id;
 
+-- name: running_import()^
+-- The import that has not ended, the latest if some were killed.
+SELECT id, operator, started_at
+FROM clerk_migration.runs
+WHERE command = 'import' AND outcome IS NULL
+ORDER BY id DESC
+LIMIT 1;
+
 -- name: end_run(outcome, error, counts, id)!
 -- A run has ended, in this way, for this reason and with these counts; unless another has taken it for dead.
 UPDATE clerk_migration.runs

@@ -25,18 +25,26 @@ from toolkit.cli.options import (
 )
 from toolkit.database import address
 from toolkit.environment import Environment
-from toolkit.errors import INTERRUPTED, NEEDS_PERSON, NeedsPerson, ToolkitError, UsageError
+from toolkit.errors import INTERRUPTED, NEEDS_PERSON, Interrupted, NeedsPerson, ToolkitError, UsageError
 from toolkit.migration.controls import Stop
 from toolkit.migration.importer import Ended, import_users, look_ahead
 from toolkit.migration.ledger import Outcome
-from toolkit.migration.observer import Begun, Observer, Pause
+from toolkit.migration.observer import Begun, Observer, Other, Pause
 from toolkit.migration.plan import State
 from toolkit.migration.preflight import dry_run, make_report
 from toolkit.migration.selection import Selection
 from toolkit.migration.status import read_not_carried, read_runs, read_status
 from toolkit.terminal import summaries
-from toolkit.terminal.events import BegunEvent, EndedEvent, PacedEvent, PausedEvent, ResumedEvent, UserEvent
-from toolkit.terminal.progress import Meter, View, describe_pause, view
+from toolkit.terminal.events import (
+    BegunEvent,
+    EndedEvent,
+    PacedEvent,
+    PausedEvent,
+    ResumedEvent,
+    UserEvent,
+    WaitingEvent,
+)
+from toolkit.terminal.progress import Meter, View, describe_moment, describe_pause, view
 
 RUNS = 1000
 """Imports that are listed at most."""
@@ -99,10 +107,19 @@ def preflight(
 @selection_options
 @rate_option
 @click.option("--dry-run", is_flag=True, help="Decide about everybody and say so, but send nothing.")
+@click.option(
+    "--wait", is_flag=True, help="While another import runs, stand by, and take over when it ends or dies."
+)
 @yes_option
 @json_option
 def import_(
-    environment: Environment, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **selected: Any
+    environment: Environment,
+    rate: float | None,
+    dry_run: bool,
+    wait: bool,
+    yes: bool,
+    as_json: bool,
+    **selected: Any,
 ) -> None:
     """Import everybody who is due: create in Clerk with the digest as it is, write clerk_id back.
 
@@ -119,10 +136,9 @@ def import_(
     progress = view(Console(stderr=True), as_json=as_json)
     with progress:
         try:
-            ended = uvloop.run(_import(environment, selection, rate, progress))
+            ended = uvloop.run(_import(environment, selection, rate, progress, wait=wait))
         except ToolkitError as error:
-            outcome: Literal["nobody", "failed"] = "nobody" if isinstance(error, NeedsPerson) else "failed"
-            progress.event(EndedEvent(outcome=outcome, error=str(error)))
+            progress.event(EndedEvent(outcome=_outcome_of(error), error=str(error)))
             raise
     progress.event(_ended_event(ended))
     if not as_json:
@@ -130,6 +146,15 @@ def import_(
     if ended.outcome == "interrupted":
         sys.exit(INTERRUPTED)
     sys.exit(NEEDS_PERSON if ended.tally.needs_person or ended.leftovers else 0)
+
+
+def _outcome_of(error: ToolkitError) -> Literal["nobody", "interrupted", "failed"]:
+    match error:
+        case NeedsPerson():
+            return "nobody"
+        case Interrupted():
+            return "interrupted"
+    return "failed"
 
 
 def _ended_event(ended: Ended) -> EndedEvent:
@@ -157,7 +182,7 @@ def _ask(environment: Environment, selection: Selection) -> None:
 
 
 async def _import(
-    environment: Environment, selection: Selection, rate: float | None, progress: View
+    environment: Environment, selection: Selection, rate: float | None, progress: View, *, wait: bool
 ) -> Ended:
     """Run the import with its progress shown, stopping softly at the first signal."""
     stop, shown = Stop(), _Shown(progress, selection)
@@ -170,7 +195,7 @@ async def _import(
     with _soft_stop(stop, progress):
         showing = asyncio.create_task(keep_showing())
         try:
-            return await import_users(environment, selection, rate=rate, stop=stop, observer=shown)
+            return await import_users(environment, selection, rate=rate, wait=wait, stop=stop, observer=shown)
         finally:
             showing.cancel()
             shown.show()
@@ -190,6 +215,15 @@ class _Shown(Observer):
         if self._run is not None:
             due = self._run.count.due
             self._progress.show(self._meter, min(due, self._selection.limit or due), self._limit)
+
+    def waiting(self, other: Other | None) -> None:
+        whose = f" (run {other.run_id} of {other.by}, since {describe_moment(other.since)})" if other else ""
+        self._progress.say(
+            f"Another import runs{whose}. This one stands by, and takes over when that one ends."
+        )
+        self._progress.event(
+            WaitingEvent(run=other and other.run_id, by=other and other.by, since=other and other.since)
+        )
 
     def begun(self, run: Begun) -> None:
         self._run, self._limit = run, run.limit

@@ -13,7 +13,7 @@ from toolkit.cli import imports, runtime, schema
 from toolkit.cli.canary import canary
 from toolkit.cli.sandbox import sandbox
 from toolkit.cli.user import user
-from toolkit.errors import FAILED, INTERRUPTED, NeedsPerson, ToolkitError
+from toolkit.errors import FAILED, INTERRUPTED, Interrupted, NeedsPerson, ToolkitError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except NeedsPerson as error:
+    except (NeedsPerson, Interrupted) as error:
         _fail(str(error), error.exit_code)
     except ToolkitError as error:
         _fail(f"Error: {error}", error.exit_code)

@@ -18,7 +18,7 @@ from toolkit.clerk import (
     ClerkUnavailable,
     UserQuotaExceeded,
 )
-from toolkit.database import queries
+from toolkit.database import Connection, queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
 from toolkit.migration.canary import require_none_refused
@@ -29,7 +29,7 @@ from toolkit.migration.ledger import Ledger, LinkImpossible, Outcome
 from toolkit.migration.links import Links, Sent
 from toolkit.migration.observer import Begun, Observer
 from toolkit.migration.plan import REASONS, Create, Policy, Reason, Skip, State, plan
-from toolkit.migration.run import Run, RunOutcome, Tally, one_run
+from toolkit.migration.run import Run, RunOutcome, Tally, one_run, stand_by
 from toolkit.migration.selection import Selection, open_source
 from toolkit.migration.source import Count, Source, SourceUser
 from toolkit.switches import RATE
@@ -230,15 +230,23 @@ async def look_ahead(environment: Environment, selection: Selection) -> tuple[in
         return count.due, (await clerk.get_instance()).id
 
 
+async def _check(environment: Environment, connection: Connection, links: Links) -> Policy:
+    """See that the import can go on, as things are now; what decides about each user."""
+    await links.check(connection)
+    await require_none_refused(connection)
+    return policy_of(environment, await read_settings(environment.clerk))
+
+
 async def import_users(
     environment: Environment,
     selection: Selection,
     *,
     rate: float | None,
+    wait: bool = False,
     stop: Stop,
     observer: Observer,
 ) -> Ended:
-    """Import everybody of the selection who is due.
+    """Import everybody of the selection who is due; with `wait`, once no other import runs.
 
     Raises what the checks before raise (nothing is sent then), ImportStopped when Clerk is out, and ClerkError
     when Clerk refuses the key or the number of users; what was done until then is kept.
@@ -251,9 +259,11 @@ async def import_users(
         BackendClient(config, rate=own_rate) as clerk,
         environment.pool(1) as pool,
     ):
-        await links.check(connection)
-        await require_none_refused(connection)
-        policy = policy_of(environment, await read_settings(config))
+        policy = await _check(environment, connection, links)
+        if wait:
+            await clerk.get_instance()  # a wrong key is told now and not in hours
+            if await stand_by(connection, stop, observer):
+                policy = await _check(environment, connection, links)
         limit = limit_of(await queries.switch(connection, name=RATE), own_rate)
         clerk.change_rate(limit)
         async with (

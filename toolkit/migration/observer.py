@@ -28,8 +28,21 @@ class Pause:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Other:
+    """The import that holds the claim on the database."""
+
+    run_id: int
+    by: str
+    """Who runs it."""
+    since: datetime
+
+
 class Observer:
     """Is told of everything as soon as it happens. Whoever wants to hear of something overrides its method."""
+
+    def waiting(self, other: Other | None) -> None:
+        """Another import runs, and this one stands by. None for one that has no row yet."""
 
     def begun(self, run: Begun) -> None:
         """The run has its row. Nothing was sent yet."""

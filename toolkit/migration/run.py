@@ -15,14 +15,17 @@ from toolkit import database
 from toolkit.clerk import BackendClient, ClerkError
 from toolkit.database import Connection, Pool, queries
 from toolkit.environment import Environment
-from toolkit.errors import ToolkitError
+from toolkit.errors import Interrupted, ToolkitError
 from toolkit.migration.carrier import Carrier
 from toolkit.migration.controls import Controls, Stop
 from toolkit.migration.ledger import Outcome
+from toolkit.migration.observer import Observer, Other
 from toolkit.migration.plan import Reason, State
 from toolkit.migration.source import Count, Source
 from toolkit.who import version, who
 
+STAND_BY_SECONDS = 1.0
+"""How often an import that stands by tries to take over."""
 EXAMPLES = 5
 """User ids kept for each reason."""
 
@@ -143,15 +146,38 @@ async def one_run(
             await _end(other, run)
 
 
+async def stand_by(connection: Connection, stop: Stop, observer: Observer) -> bool:
+    """Take the claim on the database as soon as no other import holds it; whether that took waiting. Raises Interrupted."""
+    waited = False
+    while not await queries.claim_import(connection):
+        if not waited:
+            observer.waiting(await _other(connection))
+            waited = True
+        if await stop.within(STAND_BY_SECONDS):
+            raise Interrupted("Interrupted while it waited for another import. Nothing was begun.")
+    return waited
+
+
+async def _other(connection: Connection) -> Other | None:
+    """The import that runs, as far as it has a row."""
+    record = await queries.running_import(connection)
+    return record and Other(record["id"], record["operator"], record["started_at"])
+
+
 async def _claim(connection: Connection, instance: str) -> None:
     """Make sure that this is the only import on the database, and that it goes where the others went.
 
     The claim is the connection's and ends with it. Raises AlreadyRunning or OtherInstance.
     """
     if not await queries.claim_import(connection):
+        other = await _other(connection)
+        whose = (
+            f" (run {other.run_id} of {other.by}, since {other.since:%Y-%m-%d %H:%M:%S %Z})" if other else ""
+        )
         raise AlreadyRunning(
-            "Another import is running on this database. Wait until it has ended, or end it; one at a time is "
-            "enough, it already goes as fast as Clerk allows."
+            f"Another import is running on this database{whose}. Wait until it has ended, or end it; one at a time is "
+            "enough, it already goes as fast as Clerk allows. With --wait this one stands by, and takes over when that one "
+            "ends."
         )
     if await queries.is_copy(connection):
         raise CopiedDatabase(

@@ -13,6 +13,17 @@ class _Event(BaseModel):
     """When it happened."""
 
 
+class WaitingEvent(_Event):
+    """Another import runs, and this one stands by."""
+
+    event: Literal["waiting"] = "waiting"
+    run: int | None
+    """The other one's; null for one that has no row yet, and so the rest."""
+    by: str | None
+    """Who runs the other one."""
+    since: AwareDatetime | None
+
+
 class BegunEvent(_Event):
     """The run has begun. Nothing was sent yet."""
 
@@ -94,6 +105,13 @@ class EndedEvent(_Event):
 
 
 Event = Annotated[
-    BegunEvent | PausedEvent | ResumedEvent | PacedEvent | ProgressEvent | UserEvent | EndedEvent,
+    WaitingEvent
+    | BegunEvent
+    | PausedEvent
+    | ResumedEvent
+    | PacedEvent
+    | ProgressEvent
+    | UserEvent
+    | EndedEvent,
     Field(discriminator="event"),
 ]

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol, Self
 
 from rich.console import Console
@@ -220,7 +221,12 @@ def describe(meter: Meter, total: int, limit: float | None) -> str:
 
 def describe_pause(pause: Pause) -> str:
     """Whose pause it is, and since when."""
-    return f"paused by {pause.by} since {pause.since:%Y-%m-%d %H:%M:%S %Z}"
+    return f"paused by {pause.by} since {describe_moment(pause.since)}"
+
+
+def describe_moment(moment: datetime) -> str:
+    """A moment to the second."""
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def duration(seconds: float) -> str:

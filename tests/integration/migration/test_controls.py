@@ -17,6 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.migration.controls import Controls, Stop
 from toolkit.migration.observer import Begun, Observer, Pause
 from toolkit.migration.run import AlreadyRunning
+from toolkit.who import who
 
 
 class Telling(Observer):
@@ -189,3 +190,49 @@ async def test_what_is_no_rate_is_refused(world: World, playbook: str, value: st
         await world.connection.execute(
             "UPDATE clerk_migration.switches SET value = $1 WHERE name = 'import_rate'", value
         )
+
+
+async def test_an_import_stands_by_and_takes_over_when_the_other_dies(world: World, playbook: str) -> None:
+    """Invariant 7."""
+    await world.add_many(60)
+    arguments = ("import", "--yes", "--json", "--env", playbook, "--rate", "20")
+    first = command(*arguments, variables=world.variables)
+    await until(partial(more_users, world, 3))
+    second = command(*arguments, "--wait", variables=world.variables)
+    await until(lambda: "waiting" in names(second))
+    assert names(second) == ["waiting"]
+    assert events_of(second)[0] | {"run": events_of(first)[0]["run"], "by": who()} == events_of(second)[0]
+    first.kill()
+    assert await asyncio.to_thread(second.wait) == 0, second.err()
+    assert names(second)[:2] == ["waiting", "begun"]
+    assert world.emulator.stats()["users"] == 60
+    assert await world.connection.fetchval("SELECT count(DISTINCT clerk_id) FROM users") == 60
+
+
+async def test_ctrl_c_ends_an_import_that_stands_by_at_once(world: World, playbook: str) -> None:
+    await world.add()
+    await world.connection.execute("SELECT pg_advisory_lock(hashtextextended('clerk_migration.import', 0))")
+    waiting = command("import", "--yes", "--json", "--wait", "--env", playbook, variables=world.variables)
+    await until(lambda: "waiting" in names(waiting))
+    waiting.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(waiting.wait) == 130
+    assert events_of(waiting)[-1]["outcome"] == "interrupted"
+    assert "Interrupted while it waited for another import. Nothing was begun." in waiting.err()
+    assert await world.connection.fetchval("SELECT count(*) FROM clerk_migration.runs") == 0
+
+
+async def test_who_runs_the_other_import_is_told(world: World) -> None:
+    await world.add_many(30)
+    importing = asyncio.create_task(world.run(rate=20))
+    await until(partial(more_users, world, 1))
+    with pytest.raises(AlreadyRunning, match=rf"run 1 of {who()}, since .* With --wait"):
+        await world.run()
+    await importing
+
+
+async def test_a_wrong_key_is_told_before_the_waiting(world: World, playbook: str) -> None:
+    await world.add()
+    await world.connection.execute("SELECT pg_advisory_lock(hashtextextended('clerk_migration.import', 0))")
+    wrong = {**world.variables, "CLERK_SECRET_KEY": "sk_test_" + "x" * 40}
+    code, _, err = run("import", "--yes", "--wait", "--env", playbook, variables=wrong)
+    assert (code, "CLERK_SECRET_KEY" in err) == (1, True)
