@@ -102,8 +102,8 @@ class PasswordService:
 
         For an account that has gone over to another system meanwhile, the reset begins anew there. Raises Refusal.
         """
-        await self._limits.spend(("reset_code_by_address", visitor.network))
         reset = await self._resets.proven(reset_id)
+        await self._limits.spend(("reset_password_by_reset", reset_id))
         try:
             result = await self._set(reset, reset_id, password, visitor)
         except _Moved:

@@ -20,11 +20,18 @@ from bff.proof.systems import (
     SystemName,
     Trust,
 )
-from bff.refusals import AuthenticationUnavailable, CredentialsInvalid, MethodUnavailable, looking_up
+from bff.refusals import (
+    AuthenticationUnavailable,
+    CredentialsInvalid,
+    MethodUnavailable,
+    TooManyAttempts,
+    looking_up,
+)
 from bff.visitor import Visitor
 from toolkit.clerk import (
     BackendClient,
     ClerkError,
+    ClerkRateLimited,
     ClientInvalid,
     Device,
     Factor,
@@ -111,8 +118,11 @@ class ClerkResets:
         sign_in_id = state.facts[_SIGN_IN]
 
         async def attempt() -> SignIn:
-            with new_password_refused("new_password"):
-                return await device.reset_password(sign_in_id, password)
+            try:
+                with new_password_refused("new_password"):
+                    return await device.reset_password(sign_in_id, password)
+            except ClerkRateLimited as error:  # who has proven the mailbox may know that there is an account
+                raise TooManyAttempts(retry_after=error.retry_after) from None
 
         sign_in = await _answered(attempt, device, sign_in_id, before="needs_new_password")
         result = self._system.result(account, device, sign_in, visitor)

@@ -45,6 +45,7 @@ LimitName = Literal[
     "reset_send_by_reset",
     "reset_code_by_user",
     "reset_code_by_address",
+    "reset_password_by_reset",
     "enrolment_by_user",
     "phone_code_by_user",
     "phone_pause_by_number",
@@ -78,7 +79,9 @@ LIMITS: Mapping[LimitName, Rule] = {
         60,
         "Guessing at one account, whether there is one or not. No stranger uses up what counts on a known device.",
     ),
-    "code_by_address": _rule("address", 5, 12, "Second factors that are tried or sent."),
+    "code_by_address": _rule(
+        "address", 5, 12, "Second factors that are tried or sent, and passwords that are changed."
+    ),
     "code_by_user": _rule(
         "user",
         15,
@@ -110,7 +113,8 @@ LIMITS: Mapping[LimitName, Rule] = {
         "session",
         10,
         600,
-        "Passwords of somebody who is logged in: whoever took a session must not get to try them.",
+        "Passwords of somebody who is logged in, to prove who they are or to change it: whoever took a session must not get to try "
+        "them.",
     ),
     "reset_by_address": _rule("address", 20, 3600, "Resets of passwords that are begun."),
     "reset_by_account": _rule(
@@ -134,6 +138,12 @@ LIMITS: Mapping[LimitName, Rule] = {
         12,
         "Codes of resets that are tried. Clerk allows three in ten seconds: with more, it would refuse its own users and nobody "
         "else, which tells who is in Clerk (invariant 9).",
+    ),
+    "reset_password_by_reset": _rule(
+        "reset",
+        10,
+        60,
+        "New passwords of a reset whose code came back, so that one that is not taken does not keep anybody from the next.",
     ),
     "enrolment_by_user": _rule("user", 20, 3600, "Codes that are to make a method a second factor."),
     "phone_code_by_user": _rule(

@@ -263,6 +263,37 @@ async def test_what_clerk_does_not_take_is_told_and_it_goes_on(
     assert (await complete(bff, reset_id)).content["status"] == "complete"
 
 
+async def test_new_passwords_that_are_not_taken_keep_nobody_from_the_next(world: World) -> None:
+    """With the limits as they are shipped."""
+    del world.limits["reset_code_by_address"]
+    await world.migrated()
+    bff = await world.bff()
+    reset_id = await proven(world, bff)
+    assert [(await complete(bff, reset_id, f"short{n}")).status for n in range(4)] == [422] * 4
+    assert (await complete(bff, reset_id)).status == 200
+
+
+async def test_new_passwords_are_limited_by_reset(world: World) -> None:
+    world.limits["reset_password_by_reset"] = most(1, 1_000_000)
+    await world.migrated()
+    bff = await world.bff()
+    reset_id = await proven(world, bff)
+    assert [(await complete(bff, reset_id, "short")).status for _ in range(2)] == [422, 429]
+    other = await begin(bff)
+    assert (await verify(bff, other, await code(world, count=2))).status == 200
+    assert (await complete(bff, other)).status == 200
+
+
+async def test_who_clerk_lets_try_later_is_told_so(world: World) -> None:
+    await world.migrated()
+    bff = await world.bff()
+    reset_id = await proven(world, bff)
+    world.emulator.add_fault({"match": {"path": "*/reset_password"}, "status": 429})
+    limited = await complete(bff, reset_id)
+    assert (limited.code, limited.headers["Retry-After"]) == ("too_many_attempts", "1")
+    assert (await complete(bff, reset_id)).status == 200
+
+
 async def test_another_code_is_sent_after_a_pause(world: World) -> None:
     world.limits["code_pause_by_challenge"] = most(1, 1_000_000)
     await world.migrated()
