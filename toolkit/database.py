@@ -43,7 +43,7 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
 )
 """What asyncpg raises when there is no connection, or none any more."""
-_NOT_MIGRATED = (
+NOT_MIGRATED = (
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedColumnError,
     asyncpg.UndefinedFunctionError,
@@ -58,6 +58,10 @@ class DatabaseUnreachable(ToolkitError):
 
 class DatabaseFailed(ToolkitError):
     """Postgres refused a statement, or went away."""
+
+
+class RowsHidden(ToolkitError):
+    """Row-level security hides rows from the role, so whatever is read would be a part of the truth."""
 
 
 class NotMigrated(ToolkitError):
@@ -107,7 +111,7 @@ class Expected:
 
         async def check(connection: Connection) -> None:
             bound = None
-            with suppress(*_NOT_MIGRATED, asyncpg.InsufficientPrivilegeError):  # nothing is written there yet
+            with suppress(*NOT_MIGRATED, asyncpg.InsufficientPrivilegeError):  # nothing is written there yet
                 bound = await queries.bound_to(connection)
             self.refuse(url, is_sandbox=await queries.is_sandbox(connection), bound=bound)
 
@@ -158,11 +162,18 @@ def database_errors(url: str) -> Iterator[None]:
         raise DatabaseUnreachable(
             f"{_said(error)} at {address(url)}. Check the name in DATABASE_URL."
         ) from error
-    except _NOT_MIGRATED as error:
+    except NOT_MIGRATED as error:
         raise NotMigrated(
             f"The database at {address(url)} is not prepared: {_said(error)}. Run `python -m toolkit migrate --env …` first."
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:
+        if error.server_source_function == "check_enable_rls":
+            raise RowsHidden(
+                f"Row-level security at {address(url)} hides rows from the user in DATABASE_URL: {_said(error)}. Users who are "
+                "hidden would be forgotten, so nothing was done. Give the role BYPASSRLS (ALTER ROLE … BYPASSRLS, as a "
+                "superuser), or use the table's owner, and have the table not say FORCE ROW LEVEL SECURITY. Through the "
+                "installed view it is the view's owner who needs that."
+            ) from error
         raise DatabaseFailed(
             f"The user in DATABASE_URL may not do that at {address(url)}: {_said(error)}. Grant it, or use the tables' owner."
         ) from error

@@ -149,16 +149,19 @@ FROM clerk_migration.import_ledger
 WHERE state = 'linked'
 GROUP BY state, error_code
 UNION ALL
-SELECT l.state, l.error_code, count(*), (array_agg(l.user_id ORDER BY l.user_id))[1 : 5]
-FROM clerk_migration.import_ledger AS l
-INNER JOIN clerk_migration.source AS s ON l.user_id = s.id::text
-WHERE l.state <> 'linked' AND s.clerk_id IS NULL
-GROUP BY l.state, l.error_code
+SELECT state, error_code, count(*), array_agg(user_id ORDER BY place) FILTER (WHERE place <= 5)
+FROM (
+    SELECT l.state, l.error_code, l.user_id, row_number() OVER (PARTITION BY l.state, l.error_code ORDER BY l.user_id) AS place
+    FROM clerk_migration.import_ledger AS l
+    INNER JOIN clerk_migration.source AS s ON l.user_id = s.id::text
+    WHERE l.state <> 'linked' AND s.clerk_id IS NULL
+) AS staying
+GROUP BY state, error_code
 ORDER BY state, error_code;
 
 -- name: not_carried()
 -- The users that are not in Clerk although a run looked at them, and why.
-SELECT l.user_id, l.state, l.error_code
+SELECT l.user_id, l.error_code
 FROM clerk_migration.import_ledger AS l
 INNER JOIN clerk_migration.source AS s ON l.user_id = s.id::text
 WHERE l.state <> 'linked' AND s.clerk_id IS NULL

@@ -1,19 +1,68 @@
--- The users table as the import sees it: the view clerk_migration.source (sql/sources).
+-- The users table as the import sees it. Three names in braces are put in by toolkit/migration/source.py, as no parameter
+-- can stand there: {source} is the view clerk_migration.source (sql/sources), or the query in its file where it is not
+-- installed; {normal} is `normal_address`, or `plain_address` where that is not installed; {condition} is the cohort's, which
+-- the operator wrote into the playbook. {rows} and {cohort} are the queries of these names. So reading takes no right but
+-- SELECT on the users table, and writes nothing, not even a temporary table: it works on a standby.
+
+-- name: may_read_installed()$
+-- Whether the view and the rule for addresses are installed, and this role may use them. It asks the catalogue, as a name that
+-- leads into a schema that one may not use is an error.
+SELECT coalesce(bool_and(
+    has_schema_privilege(n.oid, 'USAGE')
+    AND EXISTS (
+        SELECT FROM pg_class AS c
+        WHERE c.relnamespace = n.oid AND c.relname = 'source' AND has_table_privilege(c.oid, 'SELECT')
+    )
+    AND EXISTS (
+        SELECT FROM pg_proc AS p
+        WHERE p.pronamespace = n.oid AND p.proname = 'normal_address' AND has_function_privilege(p.oid, 'EXECUTE')
+    )
+), false)
+FROM pg_namespace AS n
+WHERE n.nspname = 'clerk_migration';
+
+-- name: refuse_hidden_rows#
+-- Rows that row-level security hides from this role become an error, instead of users who are not there.
+SET row_security = off;
+
+-- name: take_time#
+-- A statement_timeout made for an application would not let all addresses be compared.
+SET LOCAL statement_timeout = 0;
+
+-- name: type_names(oids)
+-- The names of types.
+SELECT format_type(oid, NULL) AS name
+FROM unnest(:oids::oid[]) WITH ORDINALITY AS given (oid, place)
+ORDER BY place;
+
+-- name: installed_source()
+-- What {source} is where `migrate` was.
+SELECT * FROM clerk_migration.source;
 
 -- name: source_columns()
--- Columns and types of the source view; none when the view does not exist.
-SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type
-FROM pg_attribute AS a
-WHERE a.attrelid = to_regclass('clerk_migration.source') AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum;
+-- The columns of the source. It is prepared, and not run.
+SELECT * FROM ({source}
+) AS s;
 
--- name: create_rows#
--- The source view without the moments that no calendar of ours has (infinity, before Christ). Its column backup_codes
--- is optional: where the view has none, the name means that of `absent`.
-CREATE OR REPLACE TEMPORARY VIEW source_rows AS
+-- name: normal_address()
+-- What {normal} is where the rule for addresses is installed.
+SELECT clerk_migration.normal_address(present.email) AS normal;
+
+-- name: plain_address()
+-- What {normal} is where it is not: the same for every address in ASCII whose domain is not in punycode.
+SELECT
+    translate(
+        btrim(present.email, E' \t\n\r\f\x0b'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'
+    ) AS normal;
+
+-- name: rows()
+-- The source without the moments that no calendar of ours has (infinity, before Christ). Its column backup_codes
+-- is optional: where it has none, the name means that of `absent`.
 SELECT
     id,
+    id::text AS external_id,
     email,
+    normal,
     email_verified,
     password_digest,
     password_hasher,
@@ -28,13 +77,19 @@ SELECT
     disabled,
     clerk_id
 FROM (SELECT NULL::text[] AS backup_codes) AS absent
-CROSS JOIN LATERAL (SELECT s.*, backup_codes::text[] AS codes FROM clerk_migration.source AS s) AS present;
+CROSS JOIN LATERAL (SELECT s.*, backup_codes::text[] AS codes FROM ({source}
+) AS s) AS present
+CROSS JOIN LATERAL ({normal}) AS address;
 
--- name: create_cohort#
--- The rows that a run is about, as a view of its own connection. A view takes no parameters, so the condition,
--- which the operator wrote into the playbook, is put in place of {condition}.
-CREATE OR REPLACE TEMPORARY VIEW cohort AS
-SELECT * FROM source_rows WHERE {condition};
+-- name: cohort()
+-- The rows that a run is about.
+SELECT * FROM ({rows}) AS source_rows
+WHERE ({condition}
+);
+
+-- name: cohort_columns()
+-- Prepared, and not run: whether the cohort's condition is one.
+SELECT * FROM ({cohort}) AS c;
 
 -- name: create_duplicates#
 -- Users whose address may be another one's too, to Clerk: one identity cannot be two accounts.
@@ -55,13 +110,12 @@ RESET statement_timeout;
 -- The first users of the cohort that are not in Clerk yet, by id.
 SELECT
     c.*,
-    c.id::text AS external_id,
     EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = c.id) AS is_duplicate
-FROM cohort AS c
+FROM ({cohort}) AS c
 WHERE
     c.clerk_id IS NULL
     AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
-    AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails))
+    AND (:emails::text[] IS NULL OR c.normal = ANY(:emails))
 ORDER BY c.id
 LIMIT :size;
 
@@ -69,71 +123,92 @@ LIMIT :size;
 -- As first_batch, after the id of the last row seen.
 SELECT
     c.*,
-    c.id::text AS external_id,
     EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = c.id) AS is_duplicate
-FROM cohort AS c
+FROM ({cohort}) AS c
 WHERE
     c.clerk_id IS NULL
     AND c.id > :after
     AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
-    AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails))
+    AND (:emails::text[] IS NULL OR c.normal = ANY(:emails))
 ORDER BY c.id
 LIMIT :size;
+
+-- name: all_due(percent, emails)
+-- What first_batch and next_batch give, in one stream and without a table of duplicates: addresses are compared with those
+-- of the users who are due, however many others there are.
+WITH due AS MATERIALIZED (
+    SELECT c.*
+    FROM ({cohort}) AS c
+    WHERE
+        c.clerk_id IS NULL
+        AND (
+            :percent::float8 IS NULL
+            OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100
+        )
+        AND (:emails::text[] IS NULL OR c.normal = ANY(:emails))
+),
+
+shared AS (
+    SELECT everybody.normal
+    FROM ({rows}) AS everybody
+    WHERE everybody.normal IN (SELECT due.normal FROM due)
+    GROUP BY everybody.normal
+    HAVING count(*) > 1
+)
+
+SELECT due.*, shared.normal IS NOT NULL AS is_duplicate
+FROM due
+LEFT JOIN shared ON due.normal = shared.normal
+ORDER BY due.id;
 
 -- name: count_due(percent, emails)^
 -- How many users of the cohort there are, and how many of them are in Clerk already.
 SELECT count(*) AS total, count(c.clerk_id) AS linked
-FROM cohort AS c
+FROM ({cohort}) AS c
 WHERE
     (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
-    AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails));
+    AND (:emails::text[] IS NULL OR c.normal = ANY(:emails));
 
 -- name: is_empty(percent, emails)$
 -- Whether the cohort has nobody, in Clerk or not.
 SELECT NOT EXISTS (
-    SELECT FROM cohort AS c
+    SELECT FROM ({cohort}) AS c
     WHERE
         (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
-        AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails))
+        AND (:emails::text[] IS NULL OR c.normal = ANY(:emails))
 );
 
 -- name: present_emails(emails)
--- Which of these addresses (as `normal_address` has them) some user has.
-SELECT DISTINCT clerk_migration.normal_address(email) AS email
-FROM clerk_migration.source
-WHERE clerk_migration.normal_address(email) = ANY(:emails);
+-- Which of these addresses (as {normal} has them) some user has.
+SELECT DISTINCT s.normal AS email
+FROM ({rows}) AS s
+WHERE s.normal = ANY(:emails);
 
 -- name: rows_by_id(ids)
 -- These users as they are now, whatever cohort they belong to. The ids are text; the array is read by the key.
 SELECT
     s.*,
-    s.id::text AS external_id,
     EXISTS (SELECT 1 FROM duplicates AS d WHERE d.id = s.id) AS is_duplicate
-FROM source_rows AS s
+FROM ({rows}) AS s
 WHERE s.id = ANY(:ids);
 
--- name: create_due#
--- A table of the run's own, for who is due.
-CREATE TEMPORARY TABLE due (id text, email text, normal text, email_verified boolean);
+-- name: user_by_id(user_id)
+-- The user with this id, as text.
+SELECT
+    s.*,
+    EXISTS (
+        SELECT FROM clerk_migration.source AS o
+        WHERE clerk_migration.normal_address(o.email) = s.normal AND o.id <> s.id
+    ) AS is_duplicate
+FROM ({rows}) AS s
+WHERE s.id::text = :user_id;
 
--- name: fill_due(percent, emails)!
--- The users of the cohort that are not in Clerk, by what Clerk's users are compared with: key and normal address.
-INSERT INTO due (id, email, normal, email_verified)
-SELECT c.id::text, c.email, clerk_migration.normal_address(c.email), coalesce(c.email_verified, false)
-FROM cohort AS c
-WHERE
-    c.clerk_id IS NULL
-    AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
-    AND (:emails::text[] IS NULL OR clerk_migration.normal_address(c.email) = ANY(:emails));
-
--- name: index_due#
--- Who is due is looked up by address and by key.
-CREATE INDEX ON due (normal);
-CREATE INDEX ON due (id);
-ANALYZE due;
-
--- name: due_users(addresses, ids)
--- Due users that hold one of these normal addresses, or have one of these keys.
-SELECT id, email, normal, email_verified FROM due WHERE normal = ANY(:addresses::text[])
-UNION
-SELECT id, email, normal, email_verified FROM due WHERE id = ANY(:ids::text[]);
+-- name: users_by_address(normal)
+-- The users who have this address, in whatever form.
+SELECT
+    s.*,
+    count(*) OVER () > 1 AS is_duplicate
+FROM ({rows}) AS s
+WHERE s.normal = :normal
+ORDER BY s.id
+LIMIT 100;

@@ -1,28 +1,5 @@
 -- One user's story: what is known of somebody who has written a mail.
 
--- name: user_by_id(user_id)
--- The user with this id, as text; create_rows comes first.
-SELECT
-    s.*,
-    s.id::text AS external_id,
-    EXISTS (
-        SELECT FROM clerk_migration.source AS o
-        WHERE clerk_migration.normal_address(o.email) = clerk_migration.normal_address(s.email) AND o.id <> s.id
-    ) AS is_duplicate
-FROM source_rows AS s
-WHERE s.id::text = :user_id;
-
--- name: users_by_address(normal)
--- The users who have this address, in whatever form; create_rows comes first.
-SELECT
-    s.*,
-    s.id::text AS external_id,
-    count(*) OVER () > 1 AS is_duplicate
-FROM source_rows AS s
-WHERE clerk_migration.normal_address(s.email) = :normal
-ORDER BY s.id
-LIMIT 100;
-
 -- name: ledger_of_user(user_id)^
 -- The last that an import did with a user.
 SELECT state, error_code, attempts, run_id, updated_at

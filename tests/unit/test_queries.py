@@ -67,11 +67,11 @@ def test_the_bff_is_ready_only_with_all_the_tables_that_it_asks() -> None:
 
 
 def calls(path: Path) -> set[str]:
-    """The queries that a module names: `queries.NAME`, also of a module's own `_queries`."""
+    """The queries that a module names: `queries.NAME`, also of a module's own `_queries`, and of `query`, which are filled."""
     return {
-        node.attr
+        node.attr.removesuffix("_cursor")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
-        and node.value.id.endswith("queries")
+        and node.value.id.endswith(("queries", "query"))
     }

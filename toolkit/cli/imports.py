@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal, NoReturn
 
 import click
@@ -26,14 +27,16 @@ from toolkit.cli.options import (
 from toolkit.database import address
 from toolkit.environment import Environment
 from toolkit.errors import INTERRUPTED, NEEDS_PERSON, Interrupted, NeedsPerson, ToolkitError, UsageError
+from toolkit.migration.canary import Proof
 from toolkit.migration.controls import Stop
 from toolkit.migration.importer import Ended, import_users, look_ahead
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.observer import Begun, Observer, Other, Pause
 from toolkit.migration.plan import State
-from toolkit.migration.preflight import dry_run, make_report
+from toolkit.migration.preflight import make_report
 from toolkit.migration.selection import Selection
-from toolkit.migration.status import read_not_carried, read_runs, read_status
+from toolkit.migration.status import read_runs, read_status, tell_not_carried
+from toolkit.migration.survey import Finding
 from toolkit.terminal import summaries
 from toolkit.terminal.events import (
     BegunEvent,
@@ -54,6 +57,7 @@ RUNS = 1000
 @environment_option
 @selection_options
 @rate_option
+@click.option("--users", is_flag=True, help="List every user that would stay, by id, instead.")
 @click.option(
     "--canary",
     "canary_email",
@@ -66,6 +70,7 @@ RUNS = 1000
 def preflight(
     environment: Environment,
     rate: float | None,
+    users: bool,
     canary_email: str | None,
     with_code: bool,
     password_stdin: bool,
@@ -74,6 +79,9 @@ def preflight(
     **selected: Any,
 ) -> None:
     """Say what the import would do; changes nothing.
+
+    SELECT on the users table is all that it needs: it may be run before `migrate`, on a standby, and with a role that may
+    not write. A canary needs `migrate` and a role that may write.
 
     Exits 3 when something needs a person: a setting of the Clerk instance, a user who could not go over, or a canary that
     does not hold.
@@ -85,16 +93,32 @@ def preflight(
         raise UsageError(
             "--code and --password-stdin are for --canary EMAIL. Name an account, or leave them out."
         )
+    _look(environment, parse_selection(**selected), rate, users=users, proof=proof, as_json=as_json)
+
+
+def _look(
+    environment: Environment,
+    selection: Selection,
+    rate: float | None,
+    *,
+    as_json: bool,
+    users: bool = False,
+    proof: Proof | None = None,
+) -> NoReturn:
+    """The account of `preflight` and of `import --dry-run`."""
     with Console(stderr=True).status("Reading the source") as shown:
         report = uvloop.run(
             make_report(
                 environment,
-                parse_selection(**selected),
+                selection,
                 rate,
-                lambda users: shown.update(f"Reading the source: {users:,} users"),
+                seen=lambda seen: shown.update(f"Reading the source: {seen:,} users"),
+                tell=partial(_tell, as_json=as_json) if users else lambda _: None,
             )
         )
-    if as_json:
+    if users:
+        pass
+    elif as_json:
         print_json(summaries.preflight_json(report, proof))
     else:
         summaries.show_preflight(Console(), report, environment.name, proof)
@@ -102,11 +126,19 @@ def preflight(
     sys.exit(NEEDS_PERSON if report.blocked or not holds else 0)
 
 
+def _tell(user: Finding, *, as_json: bool) -> None:
+    """One user who is not in Clerk, and why."""
+    if as_json:
+        print_json({"user_id": user.user_id, "state": user.reason.state.value, "code": user.reason.code})
+    else:
+        click.echo(f"{user.user_id}\t{user.reason.state}\t{user.reason.code}")
+
+
 @click.command("import")
 @environment_option
 @selection_options
 @rate_option
-@click.option("--dry-run", is_flag=True, help="Decide about everybody and say so, but send nothing.")
+@click.option("--dry-run", is_flag=True, help="Send nothing: say what `preflight` says.")
 @click.option(
     "--wait", is_flag=True, help="While another import runs, stand by, and take over when it ends or dies."
 )
@@ -130,7 +162,7 @@ def import_(
     """
     selection = parse_selection(**selected)
     if dry_run:
-        _dry_run(environment, selection, as_json)
+        _look(environment, selection, rate, as_json=as_json)
     if not yes:
         _ask(environment, selection)
     progress = view(Console(stderr=True), as_json=as_json)
@@ -289,15 +321,6 @@ def _soft_stop(stop: Stop, progress: View) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _dry_run(environment: Environment, selection: Selection, as_json: bool) -> NoReturn:
-    found = uvloop.run(dry_run(environment, selection))
-    if as_json:
-        print_json(summaries.survey_json(found))
-    else:
-        summaries.show_dry_run(Console(), found)
-    sys.exit(NEEDS_PERSON if found.blocked else 0)
-
-
 @click.command()
 @environment_option
 @click.option("--users", is_flag=True, help="List every user that the import could not carry over, by id.")
@@ -313,11 +336,7 @@ def status(environment: Environment, users: bool, runs: bool, as_json: bool) -> 
         _show_runs(environment, as_json)
         return
     if users:
-        for user in uvloop.run(read_not_carried(environment)):
-            if as_json:
-                print_json({"user_id": user.user_id, "state": user.state.value, "code": user.code})
-            else:
-                click.echo(f"{user.user_id}\t{user.state}\t{user.code}")
+        uvloop.run(tell_not_carried(environment, partial(_tell, as_json=as_json)))
         return
     found = uvloop.run(read_status(environment))
     if as_json:

@@ -1,10 +1,11 @@
-"""What a command asks of the Clerk instance before it begins."""
+"""The Clerk instance: what a command asks of it before it begins, and what of its settings an operator must know."""
 
 import math
 
 from toolkit.clerk import ClerkConfig, FrontendClient, InstanceSettings
 from toolkit.environment import Environment
-from toolkit.migration.plan import Policy
+from toolkit.migration.plan import REASONS, Policy
+from toolkit.migration.survey import Survey
 
 
 async def read_settings(config: ClerkConfig) -> InstanceSettings:
@@ -28,3 +29,78 @@ def rate_of(config: ClerkConfig, rate: float | None) -> float | None:
     """Requests a second at most: what the operator says (infinity is no limit), or what Clerk documents."""
     rate = rate or config.documented_rate
     return None if math.isinf(rate) else rate
+
+
+def misfits(instance: InstanceSettings, found: Survey) -> list[str]:
+    """What the instance's settings would refuse of these users."""
+    faults = []
+    if not instance.native_api_enabled:
+        faults.append(
+            "The Native API is off, and nobody could be signed in from here. Enable it under Native applications in "
+            "Clerk's Dashboard."
+        )
+    if not instance.email_address_enabled:
+        faults.append(
+            "Email addresses are off. Enable “Email” under User & authentication in Clerk's Dashboard."
+        )
+    elif not instance.email_address_identifies:
+        faults.append(
+            "Nobody signs in with an email address. Enable “Sign-in with email” under User & authentication in Clerk's "
+            "Dashboard."
+        )
+    if not instance.password_enabled and found.digests:
+        faults.append(
+            "Passwords are off. Enable “Password” under User & authentication in Clerk's Dashboard."
+        )
+    not_offered = found.reasons[REASONS["second_factor_not_offered"]]
+    if not_offered:
+        faults.append(
+            f"Authenticator applications are off, and {not_offered} users have one. Enable “Authenticator application” "
+            "under Multi-factor in Clerk's Dashboard."
+        )
+    codes_not_offered = found.reasons[REASONS["backup_codes_not_offered"]]
+    if codes_not_offered:
+        faults.append(
+            f"Backup codes are off, and {codes_not_offered} users have some. Enable “Backup codes” under Multi-factor in "
+            "Clerk's Dashboard."
+        )
+    without = found.importable - found.second_factor
+    if instance.second_factor_required and without:
+        faults.append(
+            f"A second factor is required of every user, and {without:,} users have none. Make it optional under "
+            "Multi-factor in Clerk's Dashboard until they had the time to enrol."
+        )
+    faults.extend(
+        f"{required} is required of every user, and the import does not send it to all. Make it optional in "
+        "Clerk's Dashboard until everybody has signed in."
+        for required in instance.required_beyond_email_and_password
+    )
+    return faults
+
+
+def cautions(instance: InstanceSettings) -> list[str]:
+    """What the instance lets anybody do beside AX, or will not let AX do, though users can go over."""
+    told = []
+    if instance.open_to_anybody:
+        told.append(
+            "Anybody may sign up at Clerk itself, without an invite, and with an address of one of your users, who is "
+            "then a conflict (email_taken). Choose “Invite-only” (formerly “Restricted”) under Access mode in Clerk's "
+            "Dashboard: import and signup here go on all the same."
+        )
+    if not instance.hides_who_has_an_account:
+        told.append(
+            "Clerk tells anybody whether an address has an account. Choose strict user enumeration protection under "
+            "Protect in Clerk's Dashboard if your application hides that."
+        )
+    if instance.refuses_leaked_passwords_at_sign_in:
+        told.append(
+            "Whoever has a leaked password is kept from signing in until it is reset, by a code: your users, too, with "
+            "the passwords that they bring. Have the password rules in Clerk's Dashboard reject compromised passwords "
+            "at sign-in only if they are to meet that right after the move."
+        )
+    if instance.legal_consent_required:
+        told.append(
+            "Consent to legal terms is required of who signs up. The import goes past that, but signup here does not "
+            "ask for it: leave the switch `signup` on `legacy`, or turn it off in Clerk's Dashboard."
+        )
+    return told

@@ -64,15 +64,17 @@ class Selection:
 
 @asynccontextmanager
 async def open_source(
-    environment: Environment, selection: Selection
+    environment: Environment, selection: Selection, *, installed: bool = True
 ) -> AsyncIterator[tuple[Connection, Source]]:
-    """The source, on a connection of its own, with somebody in it.
+    """The source, on a connection of its own, with somebody in it. Where the view need not be `installed`, its file serves.
 
     Raises CohortUnknown, EmailUnknown, NobodySelected, and what `Source.open` raises.
     """
     cohort = selection.resolve(environment)
     async with environment.connect() as connection:
-        source = await Source.open(connection, cohort)
+        source = await Source.open(
+            connection, cohort, None if installed else environment.playbook.source.view
+        )
         await _require_emails(source)
         if await source.is_empty():
             raise NobodySelected(
@@ -93,5 +95,5 @@ async def _require_emails(source: Source) -> None:
 def _where_to_look(selection: Selection) -> str:
     if selection.cohort is not None:
         return f"the condition of {selection.cohort!r} in the playbook, under import.cohorts"
-    view = "the view clerk_migration.source, and at what the user in DATABASE_URL may see of its table"
+    view = "the source view, and at what the user in DATABASE_URL may see of its table"
     return f"a larger --percent, or at {view}" if selection.percent is not None else view

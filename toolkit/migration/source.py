@@ -4,43 +4,18 @@ The view is the contract: anybody's users table, seen as these columns. `Source`
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from toolkit.clerk.addresses import normal_address
 from toolkit.database import Connection, queries
 from toolkit.errors import UsageError
-from toolkit.paths import SQL
-
-_TEXT = ("text", "character varying", "citext", "character")
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "id": (),
-    "email": _TEXT,
-    "email_verified": ("boolean",),
-    "password_digest": _TEXT,
-    "password_hasher": _TEXT,
-    "second_factor": ("boolean",),
-    "totp_cipher": ("bytea",),
-    "totp_nonce": ("bytea",),
-    "totp_secret": _TEXT,
-    "first_name": _TEXT,
-    "last_name": _TEXT,
-    "created_at": ("timestamp with time zone",),
-    "disabled": ("boolean",),
-    "clerk_id": _TEXT,
-}
-"""The view's columns and the types each may have; an id may be of any type that has an order."""
-OPTIONAL: Mapping[str, tuple[str, ...]] = {"backup_codes": ("text[]", "character varying[]")}
-"""Columns that a view may have besides."""
-
-
-class SourceInvalid(UsageError):
-    """The source view is missing, or is not what the import reads."""
+from toolkit.migration.reading import Reading
 
 
 class CohortInvalid(UsageError):
@@ -74,7 +49,7 @@ class SourceUser:
 
     @classmethod
     def from_record(cls, record: asyncpg.Record) -> "SourceUser":
-        """A row of `first_batch`, `next_batch` or `rows_by_id`; a flag that is NULL counts as the careful answer."""
+        """A row of `first_batch`, `next_batch`, `rows_by_id` or `all_due`; a flag that is NULL counts as the careful answer."""
         return cls(
             id=record["id"],
             external_id=record["external_id"],
@@ -107,11 +82,6 @@ class Cohort:
     emails: tuple[str, ...] | None = None
     """Those who have one of these addresses, in whatever form."""
 
-    def parameters(self) -> dict[str, object]:
-        """The cohort as the queries take it."""
-        emails = None if self.emails is None else [normal_address(email) for email in self.emails]
-        return {"percent": self.percent, "emails": emails}
-
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -126,91 +96,86 @@ class Count:
         return self.total - self.linked
 
 
-@dataclass(frozen=True, slots=True)
-class DueUser:
-    """What a user who is due is compared with Clerk's by."""
-
-    id: str
-    """The external ID."""
-    email: str | None
-    normal: str | None
-    """The address as `normal_address` has it."""
-    email_verified: bool
-
-
 class Source:
-    """The source view, over one connection that holds the cohort for the run's time."""
+    """The users of a cohort, over one connection. Reading takes SELECT on the users table and nothing else, also where
+    `migrate` never was: then the source view's file stands in for the view."""
 
     BATCH = 500
 
-    def __init__(self, connection: Connection, cohort: Cohort) -> None:
+    def __init__(self, connection: Connection, cohort: Cohort, reading: Reading, query: Any) -> None:
         self._connection = connection
         self._cohort = cohort
+        self._reading = reading
+        self._queries = query
         self._busy = asyncio.Lock()
 
     @classmethod
-    async def open(cls, connection: Connection, cohort: Cohort) -> "Source":
-        """Check the view, then prepare the cohort. Changes nothing but temporary objects of the connection.
+    async def open(cls, connection: Connection, cohort: Cohort, view: Path | None = None) -> "Source":
+        """Check the source and the cohort. `view` is the file to read by where the view is not installed, or out of reach;
+        without one that is an error. Changes nothing but settings of the connection.
 
         Raises SourceInvalid or CohortInvalid.
         """
-        await check_view(connection)
+        reading = await Reading.of(connection, view)
+        query = reading.queries_for(cohort.condition)
         try:
-            await connection.execute(queries.create_rows.sql)
-            # `fetch` and not `execute`: a prepared statement is one statement, whatever the condition holds.
-            await connection.fetch(queries.create_cohort.sql.replace("{condition}", cohort.condition))
+            await connection.prepare(query.cohort_columns.sql)
+        except asyncpg.InsufficientPrivilegeError:
+            raise
         except (asyncpg.SyntaxOrAccessError, asyncpg.DataError) as error:
             raise CohortInvalid(
                 f"The cohort's condition `{cohort.condition}` is not valid: {error.args[0]}"
             ) from error
-        return cls(connection, cohort)
+        return cls(connection, cohort, reading, query)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the view of the database is read, and not its file."""
+        return self._reading.is_installed
 
     async def find_duplicates(self) -> None:
-        """Note, for the run's time, whose address is another user's too. Needed before rows are read."""
+        """Note, for the run's time, whose address is another user's too. Needed before `batches` and `rows`."""
         await self._connection.execute(queries.create_duplicates.sql)
 
     async def count(self) -> Count:
         """How many users the cohort has."""
-        record = await queries.count_due(self._connection, **self._cohort.parameters())
+        query = self._queries
+        record = await query.count_due(self._connection, **self._parameters)
         return Count(record["total"], record["linked"])
 
     async def is_empty(self) -> bool:
         """Whether the cohort has nobody at all, in Clerk or not. Raises CohortInvalid."""
+        query = self._queries
         with self._row_errors():
-            return bool(await queries.is_empty(self._connection, **self._cohort.parameters()))
+            return bool(await query.is_empty(self._connection, **self._parameters))
 
     async def missing_emails(self) -> list[str]:
         """Addresses that the cohort names and nobody has."""
-        wanted = {normal_address(email): email for email in self._cohort.emails or ()}
+        query = self._queries
+        wanted = {self._reading.normal(email): email for email in self._cohort.emails or ()}
         found = {
-            record["email"] async for record in queries.present_emails(self._connection, emails=list(wanted))
+            record["email"] async for record in query.present_emails(self._connection, emails=list(wanted))
         }
         return sorted(email for normal, email in wanted.items() if normal not in found)
 
     async def batches(self) -> AsyncIterator[list[SourceUser]]:
-        """Users that are not in Clerk yet, by id, a bounded number at a time."""
-        parameters = {**self._cohort.parameters(), "size": self.BATCH}
-        batch = await self._users(queries.first_batch, **parameters)
+        """Users that are not in Clerk yet, by id, a bounded number at a time, each batch as it is when it is asked for."""
+        query, parameters = self._queries, {**self._parameters, "size": self.BATCH}
+        batch = await self._users(query.first_batch, **parameters)
         while batch:
             yield batch
-            batch = await self._users(queries.next_batch, after=batch[-1].id, **parameters)
+            batch = await self._users(query.next_batch, after=batch[-1].id, **parameters)
 
-    async def list_due(self) -> None:
-        """Note who is due, by key and address. Needed before `due_users`."""
-        async with self._busy:
-            await self._connection.execute(queries.create_due.sql)
-            await queries.fill_due(self._connection, **self._cohort.parameters())
-            await self._connection.execute(queries.index_due.sql)
-
-    async def due_users(self, addresses: Sequence[str], ids: Sequence[str]) -> list[DueUser]:
-        """Due users that have one of these normal addresses, or one of these external ids."""
-        async with self._busy:
-            return [
-                DueUser(**record)
-                async for record in queries.due_users(
-                    self._connection, addresses=list(addresses), ids=list(ids)
-                )
-            ]
+    async def snapshot(self) -> AsyncIterator[list[SourceUser]]:
+        """As `batches`, all as they are now. It writes nothing, so a standby will do."""
+        query = self._queries
+        async with self._connection.transaction(readonly=True):
+            await self._connection.execute(queries.take_time.sql)
+            with self._row_errors():
+                async with query.all_due_cursor(self._connection, **self._parameters) as due:
+                    cursor = await due
+                    while records := await cursor.fetch(self.BATCH):
+                        yield [SourceUser.from_record(record) for record in records]
 
     async def linked_among(self, clerk_ids: Sequence[str]) -> set[str]:
         """Those of these Clerk users that some row is linked to."""
@@ -222,8 +187,18 @@ class Source:
 
     async def rows(self, ids: Sequence[Any]) -> dict[str, SourceUser]:
         """These users as they are now, by external id. Users that are gone are not in it."""
-        users = await self._users(queries.rows_by_id, ids=list(ids))
+        query = self._queries
+        users = await self._users(query.rows_by_id, ids=list(ids))
         return {user.external_id: user for user in users}
+
+    @property
+    def _parameters(self) -> dict[str, object]:
+        """The cohort as the queries take it."""
+        emails = self._cohort.emails
+        return {
+            "percent": self._cohort.percent,
+            "emails": None if emails is None else [self._reading.normal(email) for email in emails],
+        }
 
     async def _users(self, query: Any, **parameters: object) -> list[SourceUser]:
         async with self._busy:  # a Postgres connection answers one query at a time
@@ -241,26 +216,3 @@ class Source:
                 f"The source view, or the cohort's condition `{self._cohort.condition}`, fails on some row "
                 f"({type(error).__name__}, SQLSTATE {error.sqlstate})."
             ) from None
-
-
-async def check_view(connection: Connection) -> None:
-    """Compare the source view with what the import reads. Raises SourceInvalid, naming every column that is wrong."""
-    found = {record["name"]: record["type"] async for record in queries.source_columns(connection)}
-    if not found:
-        raise SourceInvalid(
-            "The database has no view clerk_migration.source. Run `python -m toolkit migrate --env …` first."
-        )
-    faults = []
-    for name, types in {**COLUMNS, **OPTIONAL}.items():
-        if name not in found:
-            if name in COLUMNS:
-                faults.append(f"  {name}: is missing")
-        elif types and found[name] not in types:
-            faults.append(f"  {name}: is {found[name]}, must be {types[0]}")
-    if faults:
-        raise SourceInvalid(
-            "The view clerk_migration.source is not what the import reads:\n"
-            + "\n".join(faults)
-            + f"\nMend the view's file (see {SQL / 'sources' / 'ax.sql'} for the contract) and run "
-            "`python -m toolkit migrate`."
-        )

@@ -1,6 +1,7 @@
 """Where an environment stands: who is in Clerk, who is not and why, and how the last import ended."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +11,10 @@ from toolkit.clerk import BackendClient
 from toolkit.database import queries
 from toolkit.environment import Environment
 from toolkit.errors import ToolkitError
-from toolkit.migration.plan import State
-from toolkit.migration.source import Count, check_view
+from toolkit.migration.plan import reason
+from toolkit.migration.reading import check_view
+from toolkit.migration.source import Count
+from toolkit.migration.survey import Finding
 
 
 @dataclass(frozen=True)
@@ -92,22 +95,14 @@ async def read_status(environment: Environment) -> Status:
     )
 
 
-@dataclass(frozen=True)
-class NotCarriedUser:
-    """A user that the ledger knows and that is not in Clerk."""
-
-    user_id: str
-    state: State
-    code: str
-
-
-async def read_not_carried(environment: Environment) -> list[NotCarriedUser]:
-    """Every user that an import looked at and could not carry over."""
-    async with environment.connect() as connection:
-        return [
-            NotCarriedUser(record["user_id"], State(record["state"]), record["error_code"])
-            async for record in queries.not_carried(connection)
-        ]
+async def tell_not_carried(environment: Environment, tell: Callable[[Finding], None]) -> None:
+    """Tell every user that an import looked at and could not carry over, however many they are."""
+    async with (
+        environment.connect() as connection,
+        queries.not_carried_cursor(connection) as users,
+    ):
+        async for record in users:
+            tell(Finding(record["user_id"], reason(record["error_code"])))
 
 
 async def _count_clerk_users(environment: Environment) -> tuple[int | None, str | None]:

@@ -18,7 +18,8 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.migration import digests
 from toolkit.migration.instance import policy_of, read_settings
 from toolkit.migration.plan import Policy, Skip, plan
-from toolkit.migration.source import SourceUser, check_view
+from toolkit.migration.reading import Reading
+from toolkit.migration.source import SourceUser
 
 T = TypeVar("T")
 EVENTS = 100
@@ -145,11 +146,9 @@ class Story:
 
 
 async def read_story(environment: Environment, key: str) -> Story:
-    """The story of the user with this id or address. Raises UserUnknown, UserAmbiguous, and what `check_view` raises."""
+    """The story of the user with this id or address. Raises UserUnknown, UserAmbiguous, and what `Reading.of` raises."""
     policy, asked = await _policy(environment)
     async with environment.connect() as connection:
-        await check_view(connection)
-        await connection.execute(queries.create_rows.sql)
         user = await _find(connection, key)
         user_id = user.external_id if user else key
         attempts = [
@@ -199,11 +198,12 @@ async def _policy(environment: Environment) -> tuple[Policy, str | None]:
 
 
 async def _find(connection: Connection, key: str) -> SourceUser | None:
-    found = [SourceUser.from_record(r) async for r in queries.user_by_id(connection, user_id=key)]
+    query = (await Reading.of(connection, None)).queries_for("true")
+    found = [SourceUser.from_record(r) async for r in query.user_by_id(connection, user_id=key)]
     if not found:
         found = [
             SourceUser.from_record(r)
-            async for r in queries.users_by_address(connection, normal=normal_address(key))
+            async for r in query.users_by_address(connection, normal=normal_address(key))
         ]
     if len(found) > 1:
         ids = ", ".join(user.external_id for user in found)

@@ -1,6 +1,5 @@
 """Summaries at the end of a command: what happened to whom, why, and what to do next."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
@@ -13,12 +12,10 @@ from toolkit.migration.canary import Proof
 from toolkit.migration.digests import Kind
 from toolkit.migration.importer import Ended
 from toolkit.migration.plan import Reason, State, reason
-from toolkit.migration.preflight import Finding, Report, Survey
+from toolkit.migration.preflight import Report
 from toolkit.migration.status import PastRun, Status
+from toolkit.migration.survey import Survey
 from toolkit.terminal.progress import duration
-
-ROWS = 100
-"""User ids listed for one reason before the rest is only counted; --json has all."""
 
 
 def show_preflight(console: Console, report: Report, environment: str, proof: Proof | None = None) -> None:
@@ -31,15 +28,15 @@ def show_preflight(console: Console, report: Report, environment: str, proof: Pr
                 "in the source": report.count.total,
                 "in Clerk already": report.count.linked,
                 "would go over now": found.importable,
-                "would stay": len(found.findings),
+                "would stay": found.staying,
                 "users in the Clerk instance": report.clerk_users,
             },
         )
     )
     _show_survey(console, found)
-    _show_findings(console, found.findings)
+    _show_reasons(console, {why: (count, found.examples[why]) for why, count in found.reasons.items()})
     for fault in report.misfits:
-        console.print(f"[red]The Clerk instance does not fit:[/] {escape(fault)}")
+        console.print(f"[red]In the way:[/] {escape(fault)}")
     for caution in report.cautions:
         console.print(f"[yellow]Note:[/] {escape(caution)}")
     if report.seconds is not None:
@@ -62,12 +59,12 @@ def show_preflight(console: Console, report: Report, environment: str, proof: Pr
 
 
 def preflight_json(report: Report, proof: Proof | None = None) -> dict[str, object]:
-    """Preflight for programs, with every finding."""
+    """Preflight for programs. `--users` has every user who would stay."""
     return {
         "users": report.count.total,
         "linked": report.count.linked,
         "clerk_users": report.clerk_users,
-        **survey_json(report.survey),
+        **_survey_json(report.survey),
         "misfits": report.misfits,
         "cautions": report.cautions,
         "rate": report.rate,
@@ -77,8 +74,7 @@ def preflight_json(report: Report, proof: Proof | None = None) -> dict[str, obje
     }
 
 
-def survey_json(found: Survey) -> dict[str, object]:
-    """A survey for programs, with every finding."""
+def _survey_json(found: Survey) -> dict[str, object]:
     return {
         "examined": found.examined,
         "importable": found.importable,
@@ -101,21 +97,11 @@ def survey_json(found: Survey) -> dict[str, object]:
         "older_key": found.older_key,
         "backup_codes": found.backup_codes,
         "disabled": found.disabled,
-        "findings": [
-            {"user_id": f.user_id, "code": f.reason.code, "state": f.reason.state.value}
-            for f in found.findings
+        "staying": [
+            {"state": why.state.value, "code": why.code, "users": users, "examples": found.examples[why]}
+            for why, users in found.reasons.most_common()
         ],
     }
-
-
-def show_dry_run(console: Console, found: Survey) -> None:
-    """What `import --dry-run` found."""
-    _show_survey(console, found)
-    _show_findings(console, found.findings)
-    console.print(
-        f"{found.importable:,} users would go over, {len(found.findings):,} would stay. Nothing was sent.",
-        highlight=False,
-    )
 
 
 def show_canary(console: Console, proof: Proof) -> None:
@@ -314,15 +300,6 @@ def _remarks(kind: Kind) -> Iterator[str]:
     if kind.is_costly:
         memory = f" and {kind.mebibytes:,.0f} MiB" if kind.mebibytes else ""
         yield f"costly: about {kind.seconds:.1f} s{memory} a login"
-
-
-def _show_findings(console: Console, findings: list[Finding]) -> None:
-    counts = Counter(finding.reason for finding in findings)
-    listed: dict[Reason, list[str]] = {why: [] for why in counts}
-    for finding in findings:
-        if len(listed[finding.reason]) < ROWS:
-            listed[finding.reason].append(finding.user_id)
-    _show_reasons(console, {why: (counts[why], listed[why]) for why in counts})
 
 
 def _show_reasons(console: Console, reasons: Mapping[Reason, tuple[int, list[str]]]) -> None:

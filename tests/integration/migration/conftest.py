@@ -22,6 +22,7 @@ from toolkit.migration.ledger import Outcome
 from toolkit.migration.observer import Observer
 from toolkit.migration.preflight import Report, make_report
 from toolkit.migration.selection import Selection
+from toolkit.migration.survey import Finding
 from toolkit.playbook import Playbook
 
 TOTP_KEY = bytes(range(32))
@@ -47,6 +48,8 @@ class World:
     settings: dict[str, Any] = field(default_factory=lambda: {"disabled_users": "ban"})
     source: dict[str, Any] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
+    staying: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Whom the last preflight told of, with state and code."""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -116,7 +119,11 @@ class World:
         )
 
     async def preflight(self, **selected: Any) -> Report:
-        return await make_report(self.environment, Selection(**selected), float("inf"), lambda _: None)
+        self.staying = {}
+        return await make_report(self.environment, Selection(**selected), float("inf"), tell=self._told)
+
+    def _told(self, user: Finding) -> None:
+        self.staying[user.user_id] = (user.reason.state.value, user.reason.code)
 
     def clerk(self) -> BackendClient:
         return BackendClient(self.environment.clerk, rate=None)

@@ -447,7 +447,7 @@ async def test_an_address_that_only_clerk_calls_verified_is_a_conflict(world: Wo
         await clerk.create_user(
             external_id=user_id, email_address="ada@example.com", password="some password"
         )
-    assert [f.reason.code for f in (await world.preflight()).survey.findings] == ["email_wrongly_verified"]
+    assert [why.code for why in (await world.preflight()).survey.reasons] == ["email_wrongly_verified"]
     ended = await world.run()
     assert await world.clerk_id(user_id) is None
     assert await world.password_works(user_id, "some password"), "not written over"

@@ -32,7 +32,7 @@ async def test_it_foretells_what_the_import_does(world: World) -> None:
         await clerk.create_user(email_address="Taken@example.com", password="a stranger's password")
     found = await world.preflight()
     assert found.blocked
-    foretold = {f.user_id: (f.reason.state.value, f.reason.code) for f in found.survey.findings}
+    foretold = world.staying
     await world.run()
     records = await world.connection.fetch(
         "SELECT user_id, state, error_code FROM clerk_migration.import_ledger WHERE state <> 'linked'"

@@ -105,7 +105,7 @@ async def test_another_database_with_the_same_ids_takes_nobody_over(world: World
     await world.connection.execute("UPDATE clerk_migration.origin SET id = DEFAULT")  # tests share a template
     for address in ("mallory@example.com", "ada@example.com"):
         await world.add(address, "another password", id=user_id)
-        assert [f.reason.code for f in (await world.preflight()).survey.findings] == ["external_id_taken"]
+        assert [why.code for why in (await world.preflight()).survey.reasons] == ["external_id_taken"]
         await world.run()
         assert await world.ledger(user_id) == ("conflict", "external_id_taken")
         assert await world.password_works(user_id, "her password")
@@ -122,7 +122,7 @@ async def test_a_clerk_user_with_a_second_factor_of_its_own_is_left_alone(world:
             password="her Clerk password",
             totp_secret=SECRET,
         )
-        assert [f.reason.code for f in (await world.preflight()).survey.findings] == ["clerk_user_in_use"]
+        assert [why.code for why in (await world.preflight()).survey.reasons] == ["clerk_user_in_use"]
         await world.run()
         assert await world.ledger(user_id) == ("conflict", "clerk_user_in_use")
         assert await clerk.verify_password(made.id, "her Clerk password")

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.integration.migration.conftest import World
-from toolkit.migration.preflight import dry_run
-from toolkit.migration.selection import CohortUnknown, EmailUnknown, Selection
+from toolkit.migration.selection import CohortUnknown, EmailUnknown
 from toolkit.migration.source import CohortInvalid
 
 
@@ -80,12 +79,3 @@ async def test_rows_that_cannot_go_over_do_not_use_up_the_limit(world: World) ->
     await world.add_many(5)
     await world.run(limit=5)
     assert len(await linked(world)) == 5
-
-
-async def test_a_dry_run_sends_nothing(world: World) -> None:
-    await world.add_many(10)
-    await world.add("broken")
-    found = await dry_run(world.environment, Selection())
-    assert (found.importable, [f.reason.code for f in found.findings]) == (10, ["email_invalid"])
-    assert world.requests() == 0
-    assert await linked(world) == set()

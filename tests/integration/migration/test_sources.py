@@ -11,7 +11,7 @@ from tests.postgres import Server
 from toolkit import paths, schema
 from toolkit.migration.ledger import Ledger
 from toolkit.migration.links import Sent
-from toolkit.migration.source import SourceInvalid
+from toolkit.migration.reading import SourceInvalid
 from toolkit.migration.story import read_story
 from toolkit.sandbox.seed import MIGRATIONS, SOURCE_VIEW
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.migration.links import Links
-from toolkit.migration.source import SourceInvalid
+from toolkit.migration.reading import SourceInvalid
 from toolkit.paths import SQL
 
 

@@ -1,7 +1,7 @@
 """Which settings of a Clerk instance do not fit the users, and when a survey ends."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from unittest.mock import Mock
 
@@ -13,9 +13,11 @@ from tests.unit.clerk.answers import PASSWORD_SETTINGS
 from tests.unit.migration.test_plan import NONCE, OLDER, ORDINARY, POLICY, SECRET, WITH_CODES, WITH_TOTP
 from toolkit.clerk import InstanceSettings
 from toolkit.migration.digests import Kind
-from toolkit.migration.plan import REASONS
-from toolkit.migration.preflight import KINDS, Finding, Survey, cautions, misfits, survey
+from toolkit.migration.instance import cautions, misfits
+from toolkit.migration.plan import REASONS, Reason, Skip, plan
+from toolkit.migration.preflight import survey
 from toolkit.migration.source import SourceUser
+from toolkit.migration.survey import EXAMPLES, KINDS, Finding, Survey
 
 Attribute = Mapping[str, bool]
 NO_PASSWORDS: Attribute = {"enabled": False}
@@ -69,6 +71,22 @@ USERS = Survey(
 )
 
 
+def count(found: Survey, user: SourceUser) -> None:
+    """Count a user by what the row alone says."""
+    decided = plan(user, POLICY)
+    if isinstance(decided, Skip):
+        found.stay(user, decided.reason)
+    else:
+        found.go(user, decided)
+
+
+class Nobody:
+    """A Clerk instance where nobody is in the way."""
+
+    async def among(self, users: Sequence[SourceUser]) -> dict[str, Reason]:
+        return {}
+
+
 def test_an_instance_that_fits_has_no_misfits() -> None:
     assert misfits(instance(), USERS) == []
 
@@ -114,18 +132,16 @@ def test_authenticator_applications_are_missed_by_those_who_have_one() -> None:
     """Invariant 2."""
     off = instance(authenticator_app={"enabled": False})
     assert misfits(off, replace(USERS, second_factor=0)) == []
-    held = [Finding(str(n), REASONS["second_factor_not_offered"]) for n in range(3)]
-    [said] = misfits(
-        off, replace(USERS, second_factor=0, findings=[*held, Finding("9", REASONS["disabled"])])
-    )
+    held = Counter({REASONS["second_factor_not_offered"]: 3, REASONS["disabled"]: 1})
+    [said] = misfits(off, replace(USERS, second_factor=0, reasons=held))
     assert said.startswith("Authenticator applications are off, and 3 users have one.")
 
 
 def test_backup_codes_are_missed_by_those_who_have_some() -> None:
     off = instance(backup_code={"enabled": False})
     assert misfits(off, USERS) == []
-    held = [Finding(str(n), REASONS["backup_codes_not_offered"]) for n in range(3)]
-    [said] = misfits(off, replace(USERS, findings=[*held, Finding("9", REASONS["disabled"])]))
+    held = Counter({REASONS["backup_codes_not_offered"]: 3, REASONS["disabled"]: 1})
+    [said] = misfits(off, replace(USERS, reasons=held))
     assert said.startswith("Backup codes are off, and 3 users have some.")
 
 
@@ -161,10 +177,10 @@ async def test_a_survey_ends_at_the_limit_of_users_that_would_go_over() -> None:
         yield [WITH_TOTP, ORDINARY, broken]
         yield [ORDINARY]
 
-    found = await survey(Mock(batches=batches), POLICY, limit=2)
+    found = await survey(Mock(snapshot=batches), POLICY, Nobody(), Survey(), limit=2)
     assert (found.examined, found.importable, found.second_factor) == (3, 2, 1)
-    assert [finding.reason.code for finding in found.findings] == ["email_missing"]
-    everybody = await survey(Mock(batches=batches), POLICY)
+    assert found.reasons == {REASONS["email_missing"]: 1}
+    everybody = await survey(Mock(snapshot=batches), POLICY, Nobody(), Survey())
     assert (everybody.examined, everybody.importable) == (6, 4)
 
 
@@ -175,7 +191,7 @@ async def test_second_factors_under_the_older_key_and_with_backup_codes_are_coun
     async def batches() -> AsyncIterator[list[SourceUser]]:
         yield [WITH_TOTP, replace(WITH_CODES, totp_cipher=cipher), ORDINARY]
 
-    found = await survey(Mock(batches=batches), POLICY)
+    found = await survey(Mock(snapshot=batches), POLICY, Nobody(), Survey())
     assert (found.second_factor, found.older_key, found.backup_codes) == (2, 1, 1)
 
 
@@ -187,8 +203,19 @@ async def test_digests_that_have_each_drawn_their_own_parameters_are_counted_tog
             digest = f"pbkdf2_sha256${1000 + n}$salt${'A' * 43}="
             yield [replace(ORDINARY, password_digest=digest, password_hasher="pbkdf2_sha256_django")] * 2
 
-    found = (await survey(Mock(batches=batches), POLICY)).digests
+    found = (await survey(Mock(snapshot=batches), POLICY, Nobody(), Survey())).digests
     assert len(found) == KINDS + 1
     assert found.total() == 2 * (KINDS + 50)
     [(kind, users)] = [(kind, users) for kind, users in found.items() if users > 2]
     assert (str(kind), kind.is_weak, users) == ("pbkdf2_sha256_django of other parameters", True, 100)
+
+
+def test_of_many_who_would_stay_a_few_are_kept_and_all_are_told() -> None:
+    """Memory is flat also then."""
+    told: list[Finding] = []
+    found = Survey(told.append)
+    ids = [f"broken-{n}" for n in range(EXAMPLES + 100)]
+    for user_id in ids:
+        count(found, replace(ORDINARY, external_id=user_id, email=None))
+    assert (found.staying, found.examples) == (len(ids), {REASONS["email_missing"]: ids[:EXAMPLES]})
+    assert told == [Finding(user_id, REASONS["email_missing"]) for user_id in ids]
