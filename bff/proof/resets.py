@@ -280,8 +280,10 @@ class Resets:
         try:
             async with self._database.connection() as connection:
                 known = await self._is_known(connection, account, visitor)
+            whose = f"{account.id} on {visitor.device}" if known else str(account.id)
             await self._limits.spend(
-                ("reset_code_by_user", f"{account.id} on {visitor.device}" if known else account.id)
+                ("reset_code_by_user", whose),
+                ("phone_code_by_user", f"reset of {whose}" if method == "sms" else None),
             )
             if method != "email" and await self._waits_for_its_mailbox(account):
                 raise MethodUnavailable

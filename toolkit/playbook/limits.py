@@ -147,7 +147,11 @@ LIMITS: Mapping[LimitName, Rule] = {
     ),
     "enrolment_by_user": _rule("user", 20, 3600, "Codes that are to make a method a second factor."),
     "phone_code_by_user": _rule(
-        "user", 5, 3600, "Text messages to numbers that are to be added: nobody's phone is flooded."
+        "user; apart from that the user's resets, and those on a device that the user is known on",
+        5,
+        3600,
+        "Text messages to numbers that are to be added, and codes of resets that are texted: nobody's phone is flooded, and no "
+        "stranger uses up what the user may do.",
     ),
     "phone_pause_by_number": _rule("user and number", 1, 30, "The pause between two text messages."),
     "signup_by_address": _rule("address", 20, 3600, "Signups that are begun."),

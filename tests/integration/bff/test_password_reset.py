@@ -15,6 +15,7 @@ EMAIL = "clerk@example.com"
 NOBODY = "nobody@example.com"
 SIGNED_UP = "new@example.com"
 NUMBER = "+4915112345678"
+OTHER_NUMBER = "+4915112345679"
 PURPOSE = "reset_password_email_code"
 
 
@@ -337,6 +338,20 @@ async def test_a_code_goes_to_the_phone_if_that_is_wanted_and_there_is_one(world
     assert (await verify(bff, without, "123456")).code == "code_invalid"
     assert (await verify(bff, reset_id, sent)).status == 200
     assert (await complete(bff, reset_id)).content["status"] == "complete"
+
+
+async def test_nobodys_phone_is_flooded_by_resets(world: World) -> None:
+    world.limits["phone_code_by_user"] = most(2, 1_000_000)
+    await world.phone_to_reset_with(NUMBER)
+    bff = await world.bff()
+    for _ in range(3):
+        await begin(bff, method="sms")
+    await until(lambda: "was not sent" in bff.log.read_text())
+    assert len(await world.mail(NUMBER, "reset_password_phone_code", count=2)) == 2
+    await begin(bff)
+    await world.mail(EMAIL, PURPOSE)
+    added = await bff.call("POST", "/auth/mfa/phones", {"number": OTHER_NUMBER}, token=await bff.token(EMAIL))
+    assert added.status == 201, "what strangers use up is not what the owner may do"
 
 
 async def test_replicas_take_turns(world: World) -> None:
