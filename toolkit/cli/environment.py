@@ -11,6 +11,15 @@ from toolkit.playbook import PLAYBOOKS
 
 _FOLDER = f"{__name__}.playbooks"
 """Where the context keeps `--playbooks`."""
+_NAMED = f"{__name__}.environment"
+"""Where it keeps `--env`, as it was typed."""
+
+
+def named() -> tuple[str, ...]:
+    """The options that named this command's environment, to be typed again."""
+    meta = click.get_current_context().meta
+    folder = ("--playbooks", str(meta[_FOLDER])) if _FOLDER in meta else ()
+    return ("--env", meta[_NAMED], *folder)
 
 
 class EnvironmentName(click.ParamType[Environment]):
@@ -22,6 +31,8 @@ class EnvironmentName(click.ParamType[Environment]):
         """Load the playbook, and say which exported variables it does not use."""
         if isinstance(value, Environment):
             return value
+        if ctx is not None:
+            ctx.meta[_NAMED] = str(value)
         environment = load_environment(
             str(value), playbooks=ctx.meta.get(_FOLDER, PLAYBOOKS) if ctx else PLAYBOOKS
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import uvloop
 from rich.console import Console
 
 from toolkit.cli.canary import fly, typed_options
-from toolkit.cli.environment import environment_option
+from toolkit.cli.environment import environment_option, named
 from toolkit.cli.options import (
     confirm,
     json_option,
@@ -121,7 +122,9 @@ def _look(
     elif as_json:
         print_json(summaries.preflight_json(report, proof))
     else:
-        summaries.show_preflight(Console(), report, environment.name, proof)
+        pace = () if rate is None else ("--rate", "off" if math.isinf(rate) else f"{rate:g}")
+        typed = summaries.Typed(named(), (*selection.as_options(), *pace))
+        summaries.show_preflight(Console(), report, typed, proof)
     holds = proof is None or proof.finding.holds
     sys.exit(NEEDS_PERSON if report.blocked or not holds else 0)
 
@@ -174,7 +177,7 @@ def import_(
             raise
     progress.event(_ended_event(ended))
     if not as_json:
-        summaries.show_import(Console(), ended, environment.name)
+        summaries.show_import(Console(), ended, summaries.Typed(named()))
     if ended.outcome == "interrupted":
         sys.exit(INTERRUPTED)
     sys.exit(NEEDS_PERSON if ended.tally.needs_person or ended.leftovers else 0)

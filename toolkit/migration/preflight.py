@@ -4,6 +4,7 @@ It is the whole of `preflight` and of `import --dry-run`. SELECT on the users ta
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import asyncpg
@@ -173,17 +174,18 @@ async def survey(
     seen: Callable[[int], None] = lambda _: None,
 ) -> Survey:
     """Decide about everybody who is due, until `limit` would go over."""
-    async for batch in source.snapshot():
-        decided = [(user, plan(user, policy)) for user in batch]
-        taken = await strangers.among([user for user, what in decided if isinstance(what, Create)])
-        for user, what in decided:
-            if found.importable == limit:
-                return found
-            if isinstance(what, Skip):
-                found.stay(user, what.reason)
-            elif user.external_id in taken:
-                found.stay(user, taken[user.external_id])
-            else:
-                found.go(user, what)
-        seen(found.examined)
+    async with aclosing(source.snapshot()) as batches:
+        async for batch in batches:
+            decided = [(user, plan(user, policy)) for user in batch]
+            taken = await strangers.among([user for user, what in decided if isinstance(what, Create)])
+            for user, what in decided:
+                if found.importable == limit:
+                    return found
+                if isinstance(what, Skip):
+                    found.stay(user, what.reason)
+                elif user.external_id in taken:
+                    found.stay(user, taken[user.external_id])
+                else:
+                    found.go(user, what)
+            seen(found.examined)
     return found

@@ -57,6 +57,15 @@ class Selection:
             whom = f"{self.percent:g} % of all" if self.percent is not None else "everybody"
         return f"{whom}, {self.limit:,} at most" if self.limit is not None else whom
 
+    def as_options(self) -> tuple[str, ...]:
+        """As it is typed."""
+        return (
+            *(("--cohort", self.cohort) if self.cohort is not None else ()),
+            *(("--percent", f"{self.percent:g}") if self.percent is not None else ()),
+            *(word for email in self.emails for word in ("--only", email)),
+            *(("--limit", str(self.limit)) if self.limit is not None else ()),
+        )
+
     def as_json(self) -> dict[str, object]:
         """For the runs table; the addresses themselves are not kept."""
         return {"cohort": self.cohort, "percent": self.percent, "only": len(self.emails), "limit": self.limit}

@@ -4,7 +4,7 @@ The view is the contract: anybody's users table, seen as these columns. `Source`
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -166,7 +166,7 @@ class Source:
             yield batch
             batch = await self._users(query.next_batch, after=batch[-1].id, **parameters)
 
-    async def snapshot(self) -> AsyncIterator[list[SourceUser]]:
+    async def snapshot(self) -> AsyncGenerator[list[SourceUser], None]:
         """As `batches`, all as they are now. It writes nothing, so a standby will do."""
         query = self._queries
         async with self._connection.transaction(readonly=True):

@@ -1,7 +1,8 @@
 """Summaries at the end of a command: what happened to whom, why, and what to do next."""
 
+import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,8 +19,22 @@ from toolkit.migration.survey import Survey
 from toolkit.terminal.progress import duration
 
 
-def show_preflight(console: Console, report: Report, environment: str, proof: Proof | None = None) -> None:
-    """What the import would do, and what came of the canary if there was one."""
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The options of a command, for those that follow it."""
+
+    environment: tuple[str, ...]
+    """What names the environment."""
+    selection: tuple[str, ...] = ()
+    """What names the users, and the pace."""
+
+    def command(self, name: str, *more: str) -> str:
+        """Another command for the same environment, exactly as one would type it."""
+        return shlex.join(["python", "-m", "toolkit", name, *self.environment, *more])
+
+
+def show_preflight(console: Console, report: Report, typed: Typed, proof: Proof | None = None) -> None:
+    """What the import would do, and what came of the canary if there was one; then, what to type next."""
     found = report.survey
     console.print(
         _pairs(
@@ -49,13 +64,21 @@ def show_preflight(console: Console, report: Report, environment: str, proof: Pr
     if report.blocked:
         console.print("[yellow]Not everybody can go over yet.[/] The others are not held up by them.")
     elif proof is None:
-        console.print(
-            "[green]Nothing is in the way[/] that can be seen from here. Whether passwords work in Clerk, a canary tells: "
-            f"python -m toolkit canary --env {environment} --email EMAIL",
-            soft_wrap=True,
-        )
+        console.print("[green]Nothing is in the way[/] that can be seen from here.")
     elif proof.finding.holds:
-        console.print(f"[green]Nothing is in the way.[/] Next: python -m toolkit import --env {environment}")
+        console.print("[green]Nothing is in the way.[/]")
+    for step in _next(report, typed, proof):
+        console.print(escape(step), highlight=False, soft_wrap=True)
+
+
+def _next(report: Report, typed: Typed, proof: Proof | None) -> Iterator[str]:
+    """What to do, in this order. What is in the way comes before all of it."""
+    if not report.is_migrated:
+        yield f"Then, to prepare the database: {typed.command('migrate')}"
+    if proof is None:
+        yield f"Whether passwords work in Clerk, a canary tells: {typed.command('canary', '--email', 'EMAIL')}"
+    if (proof is None or proof.finding.holds) and report.survey.importable:
+        yield f"Next: {typed.command('import', *typed.selection)}"
 
 
 def preflight_json(report: Report, proof: Proof | None = None) -> dict[str, object]:
@@ -139,7 +162,7 @@ def canary_json(proof: Proof) -> dict[str, object]:
     }
 
 
-def show_import(console: Console, ended: Ended, environment: str) -> None:
+def show_import(console: Console, ended: Ended, typed: Typed) -> None:
     """What the import did."""
     tally = ended.tally
     console.print(
@@ -161,8 +184,7 @@ def show_import(console: Console, ended: Ended, environment: str) -> None:
         )
     elif tally.needs_person:
         console.print(
-            f"[yellow]Some users need a person.[/] All of them, by id: "
-            f"python -m toolkit status --env {environment} --users",
+            f"[yellow]Some users need a person.[/] All of them, by id: {escape(typed.command('status', '--users'))}",
             soft_wrap=True,
         )
     elif not tally.users:

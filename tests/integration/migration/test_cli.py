@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -104,6 +105,31 @@ async def test_events_are_json_lines(world: World, playbook: str) -> None:
     ]
     assert events[-1] | {"event": "ended", "outcome": "finished", "users": 4} == events[-1]
     assert events[-1]["states"] == {"linked": 3, "refused": 1}
+
+
+async def test_what_follows_is_what_one_would_type(world: World, tmp_path: Path) -> None:
+    await world.add_many(2)
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a folder" / "staging.yaml").write_text(yaml.safe_dump(PLAYBOOK))
+    naming = ["--env", "staging", "--playbooks", str(tmp_path / "a folder")]
+    selection = [
+        "--only",
+        "user1@example.com",
+        "--only",
+        "user2@example.com",
+        "--limit",
+        "1",
+        "--rate",
+        "7.5",
+    ]
+    _, out, _ = run("preflight", *selection, *naming, variables=world.variables)
+    last = out.splitlines()[-1]
+    assert last.startswith("Next: ")
+    typed = shlex.split(last.removeprefix("Next: "))
+    assert typed == ["python", "-m", "toolkit", "import", *naming, *selection]
+    code, _, err = run(*typed[3:], "--yes", variables=world.variables)
+    assert code == 0, err
+    assert await world.connection.fetchval("SELECT count(clerk_id) FROM users") == 1
 
 
 async def test_a_dry_run_gives_the_account_of_preflight_and_sends_nothing(

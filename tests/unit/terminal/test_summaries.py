@@ -22,6 +22,7 @@ from toolkit.migration.source import Count
 from toolkit.migration.status import PastRun, Status
 from toolkit.migration.survey import Survey
 from toolkit.terminal.summaries import (
+    Typed,
     preflight_json,
     show_import,
     show_preflight,
@@ -66,8 +67,11 @@ BLOCKED = Report(
 )
 
 
+TYPED = Typed(("--env", "sandbox"), ("--cohort", "the staff"))
+
+
 def preflight(report: Report) -> str:
-    return shown(lambda console: show_preflight(console, report, "sandbox"))
+    return shown(lambda console: show_preflight(console, report, TYPED))
 
 
 def test_preflight_counts_the_users() -> None:
@@ -111,7 +115,11 @@ def test_preflight_names_the_next_command_when_nothing_is_in_the_way() -> None:
         Report(Count(1, 0), clean(), clerk_users=0, is_migrated=True, misfits=[], cautions=[], rate=None)
     )
     assert "Nothing is in the way that can be seen from here." in told
-    assert "python -m toolkit canary --env sandbox --email EMAIL" in told
+    assert told.endswith(
+        "Whether passwords work in Clerk, a canary tells: python -m toolkit canary --env sandbox --email EMAIL "
+        "Next: python -m toolkit import --env sandbox --cohort 'the staff'"
+    )
+    assert "migrate" not in told
     for absent in ("Not everybody", "In the way:", "Note:", "Not carried over", "requests a second"):
         assert absent not in told
 
@@ -181,7 +189,7 @@ def ended(due: int, *outcomes: Outcome, outcome: RunOutcome = "finished") -> str
     tally = Tally()
     for one in outcomes:
         tally.add(one)
-    return shown(lambda console: show_import(console, Ended(7, outcome, Count(due + 5, 5), tally), "sandbox"))
+    return shown(lambda console: show_import(console, Ended(7, outcome, Count(due + 5, 5), tally), TYPED))
 
 
 def linked(users: int) -> list[Outcome]:
