@@ -4,8 +4,8 @@ When the system's answer is lost, or a process dies, nobody knows whether it was
 otherwise any replica looks at the account a little later: what was done is told to the owner, and ends their other sessions
 if that was wanted.
 
-    async with changes.making(change) as again:
-        ...                       # ask the system; `again` says that it was asked before, and perhaps did it
+    async with changes.making(change) as making:
+        ...                       # ask the system; `making.again` says that it was asked before, and perhaps did it
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +24,12 @@ from bff.accounts import Account
 from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
 from bff.devices import forget_others
-from bff.events import EventKind, Events
+from bff.events import EventKind, Events, Note
 from bff.refusals import AuthenticationUnavailable, Refusal
 from bff.sessions.clerk import ClerkSessions
-from bff.sessions.service import ClerkSession, Session, Sessions
+from bff.sessions.service import Session, Sessions
 from bff.visitor import Visitor
-from toolkit.database import queries
+from toolkit.database import Connection, queries
 from toolkit.errors import ToolkitError
 
 ANSWER_SECONDS = 15.0
@@ -56,6 +57,15 @@ class Change:
     sign_out_others: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A change for which a system is being asked."""
+
+    again: bool
+    """Whether it was asked before, and its answer was lost."""
+    note: Note
+
+
 Happened = Callable[[Account, Change], Awaitable[bool]]
 """Whether the account stands as after the change. Raises Refusal when that can't be told now."""
 
@@ -79,8 +89,8 @@ class Changes:
         self._events = events
 
     @asynccontextmanager
-    async def making(self, change: Change) -> AsyncIterator[bool]:
-        """Around asking a system for a change. Gives whether it was asked before, and its answer was lost.
+    async def making(self, change: Change) -> AsyncIterator[Making]:
+        """Around asking a system for a change.
 
         A refusal means that nothing was done, unless the system was asked and did not answer. Raises
         AuthenticationUnavailable when that takes too long.
@@ -100,7 +110,7 @@ class Changes:
         change_id: int = begun["id"]
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                yield begun["again"]
+                yield Making(begun["again"], partial(self._write, change_id, change))
         except TimeoutError:
             await self._lose(change_id)
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER) from None
@@ -160,33 +170,33 @@ class Changes:
             await queries.shelve_change(connection, change_id=record["id"])
 
     async def _note(self, change_id: int, change: Change) -> None:
-        """Write down that a change was made, tell the owner, and end their other sessions if that was wanted: once.
-
-        It is done already: if it can't be written down now, that is done later.
-        """
-        ended: list[ClerkSession] = []
+        """Write down that a change was made; it was: if it can't be written down now, that is done later."""
         try:
             async with self._database.transaction() as connection:
-                await queries.take_account(connection, user_id=change.user_id)
-                if not await queries.end_change(connection, change_id=change_id):
-                    return
-                before = await queries.end_lost_changes(
-                    connection, user_id=change.user_id, kind=change.kind, subject=change.subject
-                )
-                account = await accounts.by_id(connection, change.user_id)
-                if account is None:
-                    return
-                await self._events.add(connection, account, change.kind, change.visitor)
-                await queries.void_challenges(connection, user_id=str(account.id))
-                if change.sign_out_others or before:
-                    ended = await self._sessions.revoke_others(connection, account.id, change.session_id)
-                    await forget_others(connection, change.visitor.device, account.id)
-                    await self._events.add(connection, account, "other_sessions_ended", change.visitor)
+                await self._write(change_id, change, connection)
         except ToolkitError as error:
             _log.error("a change is written down later", kind=change.kind, error=str(error))
+
+    async def _write(self, change_id: int, change: Change, connection: Connection) -> None:
+        """Write down that a change was made, tell the owner, and end their other sessions if that was wanted: once."""
+        await queries.take_account(connection, user_id=change.user_id)
+        if not await queries.end_change(connection, change_id=change_id):
             return
-        for behind in ended:
-            self._clerk_sessions.end(behind, change.visitor)
+        before = await queries.end_lost_changes(
+            connection, user_id=change.user_id, kind=change.kind, subject=change.subject
+        )
+        account = await accounts.by_id(connection, change.user_id)
+        if account is None:
+            return
+        await self._events.add(connection, account, change.kind, change.visitor)
+        await queries.void_challenges(connection, user_id=str(account.id))
+        if change.sign_out_others or before:
+            for behind in await self._sessions.revoke_others(connection, account.id, change.session_id):
+                self._database.on_commit(
+                    connection, partial(self._clerk_sessions.end, behind, change.visitor)
+                )
+            await forget_others(connection, change.visitor.device, account.id)
+            await self._events.add(connection, account, "other_sessions_ended", change.visitor)
 
     async def _lose(self, change_id: int) -> None:
         """The answer was lost: whoever asks again is told."""

@@ -1,5 +1,6 @@
 """Security events: what was done to the ways in to an account, shown to its owner and told by mail."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -33,6 +34,10 @@ class Event:
     at: datetime
     address: str | None
     user_agent: str | None
+
+
+Note = Callable[[Connection], Awaitable[None]]
+"""Writes down that a change was made, with all that comes of it: for systems in the database, whose transaction is to do both."""
 
 
 class Owner(Protocol):

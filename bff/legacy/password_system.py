@@ -2,6 +2,7 @@
 
 from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
+from bff.events import Note
 from bff.legacy import credentials
 from bff.legacy.credentials import Credentials
 from bff.legacy.passwords import Passwords
@@ -39,6 +40,7 @@ class LegacyPasswords:
         current: str,
         new: str,
         visitor: Visitor,
+        note: Note,
         *,
         sign_out_others: bool,
     ) -> None:
@@ -52,7 +54,7 @@ class LegacyPasswords:
             digest = (await self._find(session)).digest
             if digest is None or not await self._passwords.matches(digest, current, visitor.network):
                 raise FieldsInvalid(FieldError("current_password", "incorrect", "This is not your password."))
-            if await self._replace(session, digest, await self._passwords.digest(new, visitor.network)):
+            if await self._replace(session, digest, await self._passwords.digest(new, visitor.network), note):
                 return
         raise AuthenticationUnavailable(retry_after=RETRY_AFTER, asked=False)
 
@@ -66,7 +68,7 @@ class LegacyPasswords:
             raise ReauthenticationRequired
         return found
 
-    async def _replace(self, session: Session, before: str, after: str) -> bool:
+    async def _replace(self, session: Session, before: str, after: str, note: Note) -> bool:
         """Put a digest in another's place, and end resets that are under way; false when the other is not there any more."""
         user_id = session.user.id
         async with self._database.transaction() as connection:
@@ -75,4 +77,5 @@ class LegacyPasswords:
             )
             if replaced:
                 await queries.forget_reset_codes(connection, user_id=user_id)
+                await note(connection)
         return bool(replaced)

@@ -6,8 +6,7 @@ from uuid import UUID
 from bff.accounts import Account
 from bff.database import Database
 from bff.emails import masked
-from bff.legacy import credentials
-from bff.legacy.credentials import hash_digest
+from bff.events import Note
 from bff.legacy.passwords import Passwords
 from bff.legacy.rules import require_fit
 from bff.legacy.system import result_of
@@ -79,7 +78,7 @@ class LegacyResets:
         return state
 
     async def set_password(
-        self, account: Account, state: State, password: str, visitor: Visitor
+        self, account: Account, state: State, password: str, visitor: Visitor, note: Note
     ) -> Proved | StepNeeded:
         """Set the new password. Raises as `ResetSystem.set_password` does."""
         require_fit(password, "new_password")
@@ -92,13 +91,12 @@ class LegacyResets:
                 raise Gone
             await queries.forget_reset_codes(connection, user_id=account.id)
             second_factor = await queries.set_digest(connection, user_id=account.id, digest=digest)
+            await note(connection)
         return result_of(account, digest, second_factor=second_factor)
 
     async def version(self, account: Account) -> str:
-        """SHA-256 of the digest; nothing for who has none, or was just moved."""
-        async with self._database.connection() as connection:
-            found = await credentials.find(connection, account.id)
-        return hash_digest(found.digest) if found is not None and found.digest is not None else ""
+        """Nothing: a new password comes with its note."""
+        return ""
 
 
 async def _hold(connection: Connection, account: Account) -> None:

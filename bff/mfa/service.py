@@ -105,15 +105,17 @@ class MfaService:
             subject=hash_token(enrolment_id).hex(),
             sign_out_others=sign_out_others,
         )
-        async with self._finishing(enrolment_id), self._changes.making(change) as again:
-            return await self._of(session).finish_totp(session, challenge.state, code, visitor, again=again)
+        async with self._finishing(enrolment_id), self._changes.making(change) as making:
+            return await self._of(session).finish_totp(
+                session, challenge.state, code, visitor, again=making.again
+            )
 
     async def remove_totp(self, session: Session, visitor: Visitor, *, sign_out_others: bool) -> None:
         """Take the authenticator away. Raises Refusal."""
         require_recent_proof(session)
         change = change_of(session, "totp_removed", visitor, sign_out_others=sign_out_others)
-        async with self._changes.making(change) as again:
-            await self._of(session).remove_totp(session, visitor, again=again)
+        async with self._changes.making(change) as making:
+            await self._of(session).remove_totp(session, visitor, again=making.again)
 
     async def make_backup_codes(
         self, session: Session, visitor: Visitor, *, sign_out_others: bool
@@ -157,8 +159,10 @@ class MfaService:
         change = change_of(
             session, "phone_added", visitor, subject=method.reference or "", sign_out_others=sign_out_others
         )
-        async with self._finishing(enrolment_id), self._changes.making(change) as again:
-            return await self._of(session).finish_phone(session, challenge.state, code, visitor, again=again)
+        async with self._finishing(enrolment_id), self._changes.making(change) as making:
+            return await self._of(session).finish_phone(
+                session, challenge.state, code, visitor, again=making.again
+            )
 
     async def make_phone_default(self, session: Session, phone_id: str, visitor: Visitor) -> None:
         """Let codes go to this number first. Raises Refusal."""
@@ -176,8 +180,8 @@ class MfaService:
         change = change_of(
             session, "phone_removed", visitor, subject=phone_id, sign_out_others=sign_out_others
         )
-        async with self._changes.making(change) as again:
-            await self._of(session).remove_phone(session, phone_id, visitor, again=again)
+        async with self._changes.making(change) as making:
+            await self._of(session).remove_phone(session, phone_id, visitor, again=making.again)
 
     async def events(self, session: Session) -> list[Event]:
         """What was done to the user's ways in, the newest first."""

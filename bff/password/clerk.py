@@ -2,6 +2,7 @@
 
 from bff.clerk_errors import new_password_refused, refusal, unavailable
 from bff.clerk_settings import ClerkSettings
+from bff.events import Note
 from bff.password.systems import Character, Rules
 from bff.proof.lockout import Lockout
 from bff.proof.service import Claim
@@ -58,6 +59,7 @@ class ClerkPasswords:
         current: str,
         new: str,
         visitor: Visitor,
+        note: Note,
         *,
         sign_out_others: bool,
     ) -> None:

@@ -84,9 +84,11 @@ class PasswordService:
         change = change_of(
             session, "password_changed", visitor, subject=version, sign_out_others=sign_out_others
         )
-        async with self._changes.making(change):
+        async with self._changes.making(change) as making:
             try:
-                await system.change(session, claim, current, new, visitor, sign_out_others=sign_out_others)
+                await system.change(
+                    session, claim, current, new, visitor, making.note, sign_out_others=sign_out_others
+                )
             except AuthenticationUnavailable as lost:
                 if not lost.asked:
                     raise
@@ -118,8 +120,11 @@ class PasswordService:
         return await self._login.enter(replace(result, account=account), delivery, visitor)
 
     async def happened(self, account: Account, change: Change) -> bool:
-        """Whether the account has another password than before a change. Raises AuthenticationUnavailable."""
-        return await self._resets.version(account) != change.subject
+        """Whether the account has another password than before a change. Raises AuthenticationUnavailable.
+
+        One that comes with its note has not been made, as long as anybody asks.
+        """
+        return change.subject != "" and await self._resets.version(account) != change.subject
 
     async def _set(
         self, reset: ProvenReset, reset_id: str, password: str, visitor: Visitor
@@ -135,9 +140,9 @@ class PasswordService:
             await self._signups.shut_out(account, signup_id)
         version = await reset.system.version(account)
         change = Change(account.id, None, "password_reset", visitor, version, sign_out_others=True)
-        async with self._changes.making(change):
+        async with self._changes.making(change) as making:
             try:
-                result = await reset.system.set_password(account, reset.state, password, visitor)
+                result = await reset.system.set_password(account, reset.state, password, visitor, making.note)
             except Changed:
                 raise _Moved from None
             except (Gone, CredentialsInvalid):

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from bff.events import Note
 from bff.proof.service import Claim
 from bff.proof.systems import SystemName
 from bff.sessions.service import Session
@@ -45,11 +46,13 @@ class PasswordSystem(Protocol):
         current: str,
         new: str,
         visitor: Visitor,
+        note: Note,
         *,
         sign_out_others: bool,
     ) -> None:
         """Put a new password in place of the current one, for the holder of a session; `claim` is who they are.
 
+        A system whose passwords are in the database calls `note` in the transaction that makes the change.
         Raises FieldsInvalid, ReauthenticationRequired (also for a user who has just been moved) or TooManyAttempts.
         """
         ...

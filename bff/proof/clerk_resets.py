@@ -7,6 +7,7 @@ import structlog
 from bff.accounts import Account
 from bff.clerk_errors import RETRY_AFTER, new_password_refused, refused, unavailable
 from bff.emails import masked
+from bff.events import Note
 from bff.proof.clerk import ClerkSystem
 from bff.proof.lockout import Lockout
 from bff.proof.systems import (
@@ -111,7 +112,7 @@ class ClerkResets:
         return State(state.facts, device.client_token)
 
     async def set_password(
-        self, account: Account, state: State, password: str, visitor: Visitor
+        self, account: Account, state: State, password: str, visitor: Visitor, note: Note
     ) -> Proved | StepNeeded:
         """Have Clerk set the password. Raises as `ResetSystem.set_password` does."""
         device = self._device(state.client_token, visitor)

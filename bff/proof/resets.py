@@ -175,7 +175,7 @@ class Resets:
             await self._challenges.use(connection, reset_id)
 
     async def version(self, account: Account) -> str:
-        """What changes with every new password of the account. Raises AuthenticationUnavailable."""
+        """What changes with every new password of the account, as `ResetSystem.version`. Raises AuthenticationUnavailable."""
         system = self._systems.get(system_of(account))
         if system is None:
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER)

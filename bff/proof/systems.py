@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from bff.accounts import Account
 from bff.devices import Device
+from bff.events import Note
 from bff.sessions.service import ClerkSession
 from bff.visitor import Visitor
 from toolkit.database import Connection
@@ -164,14 +165,15 @@ class ResetSystem(Protocol):
         ...
 
     async def set_password(
-        self, account: Account, state: State, password: str, visitor: Visitor
+        self, account: Account, state: State, password: str, visitor: Visitor, note: Note
     ) -> Proved | StepNeeded:
         """Set the new password for good, and end the user's sessions in the system; what a login with it would come to.
 
+        A system whose passwords are in the database calls `note` in the transaction that sets one.
         Raises FieldsInvalid for a password that is not taken, TooManyAttempts, Gone or Changed.
         """
         ...
 
     async def version(self, account: Account) -> str:
-        """What changes with every new password of the account."""
+        """What changes with every new password of the account; nothing where new passwords come with their note."""
         ...

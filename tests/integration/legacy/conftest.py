@@ -1,6 +1,7 @@
 """A BFF with users whom AX checks itself."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,21 @@ class LegacyWorld(World):
                 "ORDER BY created_at DESC LIMIT 1"
             )
         )
+
+    @asynccontextmanager
+    async def nothing_written_down(self) -> AsyncIterator[None]:
+        """No security event can be written: whatever is to be written with one is not, either."""
+        await self.connection.execute(
+            """
+            CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                RAISE EXCEPTION 'no';
+            END $$;
+            CREATE TRIGGER no BEFORE INSERT ON clerk_migration.security_events EXECUTE FUNCTION no();
+            """
+        )
+        yield
+        await self.connection.execute("DROP TRIGGER no ON clerk_migration.security_events")
 
     async def fresh_code(self, secret: str = SECRET) -> str:
         await self.connection.execute("DELETE FROM clerk_migration.spent_codes")

@@ -30,7 +30,7 @@ from tests.integration.legacy.conftest import CHEAP, LegacyWorld
 from tests.integration.migration.conftest import World as Migration
 from tests.integration.migration.test_races import WAITING
 from tests.interleaving import Schedule, play_all, put_gates
-from toolkit.database import ANYBODYS
+from toolkit.database import ANYBODYS, Connection
 from toolkit.migration.controls import Stop
 from toolkit.migration.importer import Importer, import_users
 from toolkit.migration.ledger import Ledger
@@ -39,6 +39,10 @@ from toolkit.migration.selection import Selection
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=32, parallelism=1)
 NOBODY = Visitor(None, None)
+
+
+async def nothing(connection: Connection) -> None:
+    """Writes nothing down."""
 
 
 @dataclass
@@ -107,6 +111,7 @@ class Case:
             PASSWORD,
             NEW,
             NOBODY,
+            nothing,
             sign_out_others=True,
         )
 
@@ -119,7 +124,7 @@ class Case:
 
         async def reset(schedule: Schedule) -> object:
             schedule.enter("reset")
-            return await resets.set_password(self.account, state, NEW, NOBODY)
+            return await resets.set_password(self.account, state, NEW, NOBODY, nothing)
 
         return reset
 

@@ -72,6 +72,37 @@ async def test_whoever_was_moved_meanwhile_goes_on_with_clerk(world: LegacyWorld
     assert (await bff.login(EMAIL)).code == "credentials_invalid"
 
 
+@pytest.mark.parametrize("meanwhile", ["moved", "hashed anew"])
+async def test_what_becomes_of_the_digest_is_not_taken_for_a_change(
+    world: LegacyWorld, meanwhile: str
+) -> None:
+    """A BFF died over a change, which was not made; then the row is another all the same."""
+    await world.legacy()
+    bff = await world.bff()
+    mine, other = await bff.token(EMAIL), await bff.token(EMAIL)
+    async with world.nothing_written_down():
+        assert (await change(bff, mine)).status >= 500
+    if meanwhile == "moved":
+        await world.move(EMAIL)
+    else:
+        await world.connection.execute("UPDATE users SET hashed_password = $1", CHEAP.hash(PASSWORD))
+    await world.settle_changes()
+    assert await bff.signed_in(other)
+    assert await kinds(bff, mine) == set()
+    assert (await bff.login(EMAIL, PASSWORD)).status == 200
+
+
+async def test_a_change_that_takes_too_long_is_not_made(world: LegacyWorld) -> None:
+    await world.legacy()
+    bff = await world.bff({"bff.changes.ANSWER_SECONDS": 0.0})
+    mine, other = await bff.token(EMAIL), await bff.token(EMAIL)
+    assert (await change(bff, mine)).code == "authentication_unavailable"
+    await world.settle_changes()
+    assert await bff.signed_in(other)
+    assert await kinds(bff, mine) == set()
+    assert [(await bff.login(EMAIL, password)).status for password in (NEW, PASSWORD)] == [401, 200]
+
+
 @pytest.mark.parametrize("statement", ["hashed_password = NULL", "disabled_at = now()"])
 async def test_whose_password_it_is_not_any_more_changes_nothing(world: LegacyWorld, statement: str) -> None:
     await world.legacy()
