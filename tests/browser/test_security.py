@@ -216,7 +216,7 @@ async def test_a_removal_goes_on_after_the_proof_it_needs(world: World, tab: Tab
     await expect(tab.page.locator("dialog[open]")).to_have_count(0)
     await tab.sees("All other sessions ended")
     assert not await tab.bff.signed_in(elsewhere)
-    assert await tab.page.input_value("#password") == "", "nothing that was typed stays"
+    await expect(tab.page.locator("#password")).to_have_value("")  # nothing that was typed stays
 
 
 @phone

@@ -19,6 +19,8 @@ LEFT_BEHIND = shutil.ignore_patterns(
     ".git", ".venv", ".sandbox", "build", "*.egg-info", ".*_cache", "__pycache__"
 )
 TESTS = ("tests/unit/bff", "tests/integration/bff", "tests/browser")
+LEFT_OUT = "tests/integration/bff/test_enumeration.py"
+"""Statistics of answers' times, which take minutes, and which the whole suite makes with legacy in place."""
 
 
 def main() -> int:
@@ -39,6 +41,7 @@ def main() -> int:
             "--maxprocesses",
             "4",
             *TESTS,
+            f"--ignore={LEFT_OUT}",
             *sys.argv[1:],
         ]
         return subprocess.run(command, cwd=tree, env=dict(os.environ), check=False).returncode

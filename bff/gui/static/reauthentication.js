@@ -15,6 +15,11 @@ const problem = form.querySelector(".form-error");
 const code = codeForm(document.getElementById("proof-code-form"));
 let finish = null;
 
+/** Let nothing that was typed stay. */
+function forget() {
+  for (const each of dialog.querySelectorAll("form")) each.reset();
+}
+
 function begin(text) {
   first.hidden = false;
   second.hidden = true;
@@ -48,6 +53,7 @@ function prove() {
   return new Promise((resolve) => {
     finish = (proven) => {
       finish = null;
+      forget(); // at once: the dialog's event for it may come late
       resolve(proven);
       dialog.close();
     };
@@ -71,6 +77,6 @@ bind(form, {
 });
 dialog.querySelector(".cancel").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
-  for (const each of dialog.querySelectorAll("form")) each.reset(); // nothing that was typed stays
+  forget();
   finish?.(false);
 });

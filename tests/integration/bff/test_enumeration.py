@@ -9,24 +9,24 @@ from tests import enumeration
 from tests.enumeration import Flow, compare, lift_limits, nobody
 from tests.integration.bff.conftest import World
 
-TIMES = 26
+TIMES = 20
 """So many that times which have nothing in common are told apart at a p below LEAST."""
 LEAST = 1e-6
 """Less than ever comes by chance; whatever else the machine does meets all kinds alike."""
-LATENCY_MS = 200
+LATENCY_MS = 80
 
 
 async def tells_nothing(world: World, flow: Flow, **kinds: str | None) -> None:
     """Hold kinds of addresses against each other: each its address, None for one that nobody has."""
     lift_limits(world)
-    world.login.update(failure_seconds=0.5, legacy_slots=1)
-    world.signup.update(answer_seconds=1.4, clerk_seconds=10)
+    world.login.update(failure_seconds=0.4, legacy_slots=1)
+    world.signup.update(answer_seconds=0.7, clerk_seconds=10)
     await world.switch("signup", "clerk")
     await world.invite(uses=1_000_000)
     bff = await world.bff()
     world.emulator.settings(latency_ms=LATENCY_MS)
     addresses = {kind: (lambda email=email: email or nobody()) for kind, email in kinds.items()}
-    found = await compare(flow, bff, addresses, TIMES)
+    found = await compare(flow, bff, addresses, TIMES, at_once=10)
     world.emulator.settings(latency_ms=0)
     for step, answers in found.items():
         assert answers.alike, (step, dict(answers.words))

@@ -168,8 +168,8 @@ class Cases:
         user_id = UUID(await self._world.legacy(email, hashed_password=weak))
         return Case(self._world, self._bff, self._database, self._passwords, email, weak, user_id)
 
-    async def play_all(self, play: Callable[[Schedule], Awaitable[None]]) -> int:
-        return await play_all(play, self._blocked)
+    async def play_all(self, play: Callable[[Schedule], Awaitable[None]], most: int | None = None) -> int:
+        return await play_all(play, self._blocked, most)
 
     async def _blocked(self) -> bool:
         return bool(await self._world.connection.fetchval(WAITING))
@@ -217,7 +217,7 @@ async def test_a_change_that_meets_an_import(cases: Cases) -> None:
 
 
 async def test_a_reset_that_meets_an_import(cases: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that comes too late sets nothing: it begins anew in Clerk."""
+    """One that comes too late sets nothing: it begins anew in Clerk. Some of the orders: all take minutes."""
     monkeypatch.setattr(Importer, "PAUSES", (0.0, 0.0))
     ends: set[str] = set()
 
@@ -237,7 +237,7 @@ async def test_a_reset_that_meets_an_import(cases: Cases, monkeypatch: pytest.Mo
             ends.add("moved" if await case.is_moved() else "stays")
             await case.only_works(NEW, PASSWORD)
 
-    assert await cases.play_all(play) > 50
+    assert await cases.play_all(play, most=60) >= 60
     assert ends == {"refused", "moved", "stays"}
 
 
