@@ -7,7 +7,6 @@ from getpass import getpass
 
 import click
 import uvloop
-from rich.console import Console
 
 from toolkit.cli.environment import environment_option
 from toolkit.cli.options import Command, confirm, json_option, print_json, yes_option
@@ -15,6 +14,7 @@ from toolkit.environment import Environment
 from toolkit.errors import NEEDS_PERSON, UsageError
 from toolkit.migration.canary import Account, Proof, Typed, look_up, prove
 from toolkit.terminal import summaries
+from toolkit.terminal.text import HarmlessConsole
 
 
 def typed_options(command: Command) -> Command:
@@ -54,7 +54,7 @@ def canary(
     if as_json:
         print_json(summaries.canary_json(proof))
     else:
-        summaries.show_canary(Console(), proof)
+        summaries.show_canary(HarmlessConsole(), proof)
     sys.exit(0 if proof.finding.holds else NEEDS_PERSON)
 
 

@@ -8,6 +8,7 @@ import click
 
 from toolkit.environment import Environment, load_environment
 from toolkit.playbook import PLAYBOOKS
+from toolkit.terminal.text import say
 
 _FOLDER = f"{__name__}.playbooks"
 """Where the context keeps `--playbooks`."""
@@ -37,7 +38,7 @@ class EnvironmentName(click.ParamType[Environment]):
             str(value), playbooks=ctx.meta.get(_FOLDER, PLAYBOOKS) if ctx else PLAYBOOKS
         )
         if environment.unused:
-            click.echo(
+            say(
                 f"The sandbox has a database and a Clerk of its own. Exported, and not used: {', '.join(environment.unused)}.",
                 err=True,
             )

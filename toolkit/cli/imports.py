@@ -12,7 +12,6 @@ from typing import Any, Literal, NoReturn
 
 import click
 import uvloop
-from rich.console import Console
 
 from toolkit.cli.canary import fly, typed_options
 from toolkit.cli.environment import environment_option, named
@@ -48,7 +47,9 @@ from toolkit.terminal.events import (
     UserEvent,
     WaitingEvent,
 )
+from toolkit.terminal.events import schema as event_schema
 from toolkit.terminal.progress import Meter, View, describe_moment, describe_pause, view
+from toolkit.terminal.text import HarmlessConsole, say
 
 RUNS = 1000
 """Imports that are listed at most."""
@@ -107,7 +108,7 @@ def _look(
     proof: Proof | None = None,
 ) -> NoReturn:
     """The account of `preflight` and of `import --dry-run`."""
-    with Console(stderr=True).status("Reading the source") as shown:
+    with HarmlessConsole(stderr=True).status("Reading the source") as shown:
         report = uvloop.run(
             make_report(
                 environment,
@@ -124,7 +125,7 @@ def _look(
     else:
         pace = () if rate is None else ("--rate", "off" if math.isinf(rate) else f"{rate:g}")
         typed = summaries.Typed(named(), (*selection.as_options(), *pace))
-        summaries.show_preflight(Console(), report, typed, proof)
+        summaries.show_preflight(HarmlessConsole(), report, typed, proof)
     holds = proof is None or proof.finding.holds
     sys.exit(NEEDS_PERSON if report.blocked or not holds else 0)
 
@@ -134,7 +135,7 @@ def _tell(user: Finding, *, as_json: bool) -> None:
     if as_json:
         print_json({"user_id": user.user_id, "state": user.reason.state.value, "code": user.reason.code})
     else:
-        click.echo(f"{user.user_id}\t{user.reason.state}\t{user.reason.code}")
+        say(f"{user.user_id}\t{user.reason.state}\t{user.reason.code}")
 
 
 @click.command("import")
@@ -145,6 +146,9 @@ def _tell(user: Finding, *, as_json: bool) -> None:
 @click.option(
     "--wait", is_flag=True, help="While another import runs, stand by, and take over when it ends or dies."
 )
+@click.option(
+    "--each", is_flag=True, help="With --json, an event for everybody, and not only for those who stay."
+)
 @yes_option
 @json_option
 def import_(
@@ -152,6 +156,7 @@ def import_(
     rate: float | None,
     dry_run: bool,
     wait: bool,
+    each: bool,
     yes: bool,
     as_json: bool,
     **selected: Any,
@@ -164,20 +169,24 @@ def import_(
     Exits 0 when everybody went over, 1 when it failed, 3 when some users need a person, 130 when interrupted.
     """
     selection = parse_selection(**selected)
+    if each and not as_json:
+        raise UsageError("--each is about the events of --json. Give both, or leave it out.")
     if dry_run:
         _look(environment, selection, rate, as_json=as_json)
     if not yes:
         _ask(environment, selection)
-    progress = view(Console(stderr=True), as_json=as_json)
+    progress = view(HarmlessConsole(stderr=True), as_json=as_json)
     with progress:
         try:
-            ended = uvloop.run(_import(environment, selection, rate, progress, wait=wait))
+            ended = uvloop.run(
+                _import(environment, selection, rate, _Shown(progress, selection, each=each), wait=wait)
+            )
         except ToolkitError as error:
             progress.event(EndedEvent(outcome=_outcome_of(error), error=str(error)))
             raise
     progress.event(_ended_event(ended))
     if not as_json:
-        summaries.show_import(Console(), ended, summaries.Typed(named()))
+        summaries.show_import(HarmlessConsole(), ended, summaries.Typed(named()))
     if ended.outcome == "interrupted":
         sys.exit(INTERRUPTED)
     sys.exit(NEEDS_PERSON if ended.tally.needs_person or ended.leftovers else 0)
@@ -217,17 +226,17 @@ def _ask(environment: Environment, selection: Selection) -> None:
 
 
 async def _import(
-    environment: Environment, selection: Selection, rate: float | None, progress: View, *, wait: bool
+    environment: Environment, selection: Selection, rate: float | None, shown: "_Shown", *, wait: bool
 ) -> Ended:
     """Run the import with its progress shown, stopping softly at the first signal."""
-    stop, shown = Stop(), _Shown(progress, selection)
+    stop = Stop()
 
     async def keep_showing() -> None:
         while True:
             shown.show()
             await asyncio.sleep(0.2)
 
-    with _soft_stop(stop, progress):
+    with _soft_stop(stop, shown.progress):
         showing = asyncio.create_task(keep_showing())
         try:
             return await import_users(environment, selection, rate=rate, wait=wait, stop=stop, observer=shown)
@@ -239,9 +248,10 @@ async def _import(
 class _Shown(Observer):
     """Shows what an import tells, as a view has it."""
 
-    def __init__(self, progress: View, selection: Selection) -> None:
-        self._progress = progress
+    def __init__(self, progress: View, selection: Selection, *, each: bool) -> None:
+        self.progress = progress
         self._selection = selection
+        self._each = each
         self._meter = Meter()
         self._run: Begun | None = None
         self._limit: float | None = None
@@ -249,49 +259,49 @@ class _Shown(Observer):
     def show(self) -> None:
         if self._run is not None:
             due = self._run.count.due
-            self._progress.show(self._meter, min(due, self._selection.limit or due), self._limit)
+            self.progress.show(self._meter, min(due, self._selection.limit or due), self._limit)
 
     def waiting(self, other: Other | None) -> None:
         whose = f" (run {other.run_id} of {other.by}, since {describe_moment(other.since)})" if other else ""
-        self._progress.say(
+        self.progress.say(
             f"Another import runs{whose}. This one stands by, and takes over when that one ends."
         )
-        self._progress.event(
+        self.progress.event(
             WaitingEvent(run=other and other.run_id, by=other and other.by, since=other and other.since)
         )
 
     def begun(self, run: Begun) -> None:
         self._run, self._limit = run, run.limit
         self._meter.count_requests = run.count_requests
-        self._progress.say(f"Run {run.run_id}: {run.count.due:,} users are due{_pace(run.limit)}.")
-        self._progress.event(BegunEvent(run=run.run_id, due=run.count.due, limit=run.limit))
+        self.progress.say(f"Run {run.run_id}: {run.count.due:,} users are due{_pace(run.limit)}.")
+        self.progress.event(BegunEvent(run=run.run_id, due=run.count.due, limit=run.limit))
 
     def paused(self, pause: Pause) -> None:
         self._meter.pause = pause
-        self._progress.say(
+        self.progress.say(
             f"Imports are {describe_pause(pause)}. This one waits, and goes on once somebody says "
             "`python -m toolkit switch --env … import running`."
         )
-        self._progress.event(PausedEvent(by=pause.by, since=pause.since))
+        self.progress.event(PausedEvent(by=pause.by, since=pause.since))
 
     def resumed(self) -> None:
         self._meter.pause = None
-        self._progress.say("The import goes on.")
-        self._progress.event(ResumedEvent())
+        self.progress.say("The import goes on.")
+        self.progress.event(ResumedEvent())
 
     def paced(self, limit: float | None) -> None:
         self._limit = limit
-        self._progress.say(f"The pace was changed{_pace(limit)}.")
-        self._progress.event(PacedEvent(limit=limit))
+        self.progress.say(f"The pace was changed{_pace(limit)}.")
+        self.progress.event(PacedEvent(limit=limit))
 
     def settled(self, outcome: Outcome) -> None:
         self._meter.add(failed=outcome.state is not State.LINKED)
-        if outcome.reason is not None:
-            self._progress.event(
+        if self._each or outcome.reason is not None:
+            self.progress.event(
                 UserEvent(
                     user_id=outcome.user_id,
                     state=outcome.state.value,
-                    code=outcome.reason.code,
+                    code=outcome.reason and outcome.reason.code,
                     clerk_id=outcome.clerk_id,
                 )
             )
@@ -345,7 +355,7 @@ def status(environment: Environment, users: bool, runs: bool, as_json: bool) -> 
     if as_json:
         print_json(summaries.status_json(found, environment.name))
     else:
-        summaries.show_status(Console(), found, environment.name)
+        summaries.show_status(HarmlessConsole(), found, environment.name)
 
 
 def _show_runs(environment: Environment, as_json: bool) -> None:
@@ -354,6 +364,18 @@ def _show_runs(environment: Environment, as_json: bool) -> None:
             print_json(summaries.run_json(run))
         else:
             why = f"\n    {run.error}" if run.error else ""
-            click.echo(
+            say(
                 f"{summaries.describe_run(run)} as {run.role}, version {run.version}, {json.dumps(run.options)}{why}"
             )
+
+
+@click.command()
+@click.option("--schema", "as_schema", is_flag=True, help="Print the JSON Schema of a line.")
+def events(as_schema: bool) -> None:
+    """List the events that `import --json` writes, one a line."""
+    described = event_schema()
+    if as_schema:
+        print_json(described)
+        return
+    for model in described["$defs"].values():
+        say(f"{model['properties']['event']['const']:<10} {model['description']}")

@@ -14,6 +14,7 @@ from toolkit.cli.canary import canary
 from toolkit.cli.sandbox import sandbox
 from toolkit.cli.user import user
 from toolkit.errors import FAILED, INTERRUPTED, Interrupted, NeedsPerson, ToolkitError
+from toolkit.terminal.text import say
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -39,6 +40,7 @@ for command in (
     canary,
     imports.import_,
     imports.status,
+    imports.events,
     user,
     runtime.switch,
     runtime.sweep,
@@ -76,5 +78,5 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
+    say(message, err=True)
     sys.exit(code)

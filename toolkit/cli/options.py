@@ -11,6 +11,7 @@ import click
 from toolkit.environment import Environment
 from toolkit.errors import UsageError
 from toolkit.migration.selection import Selection
+from toolkit.terminal.text import harmless
 
 Command = Callable[..., None]
 
@@ -27,7 +28,7 @@ def confirm(environment: Environment, question: str) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"{question} There is no terminal to ask at. Say --yes if you mean it.")
-    click.confirm(question, abort=True, err=True)
+    click.confirm(harmless(question), abort=True, err=True)
 
 
 def print_json(content: object) -> None:

@@ -14,6 +14,7 @@ from toolkit.environment import Environment
 from toolkit.errors import FAILED, NEEDS_PERSON, UsageError
 from toolkit.sweep.runner import count_open, run_sweep
 from toolkit.sweep.signups import SETTLE
+from toolkit.terminal.text import say
 
 
 @click.command()
@@ -51,7 +52,7 @@ def _show_switches(environment: Environment, as_json: bool) -> None:
         return
     for switch in found:
         by = f" by {switch.by}" if switch.by else ""
-        click.echo(f"{switch.name:<15} {switch.value:<7} since {switch.since:%Y-%m-%d %H:%M:%S %Z}{by}")
+        say(f"{switch.name:<15} {switch.value:<7} since {switch.since:%Y-%m-%d %H:%M:%S %Z}{by}")
 
 
 def _show_history(environment: Environment, as_json: bool) -> None:
@@ -59,7 +60,7 @@ def _show_history(environment: Environment, as_json: bool) -> None:
         if as_json:
             print_json({**dataclasses.asdict(change), "at": change.at.isoformat()})
         else:
-            click.echo(
+            say(
                 f"{change.at:%Y-%m-%d %H:%M:%S %Z}  {change.name:<15} {change.before} -> {change.value}  "
                 f"by {change.by}, as {change.role}"
             )
@@ -73,9 +74,9 @@ def _set_switch(environment: Environment, name: str, value: str | None, yes: boo
     if as_json:
         print_json({"name": name, "value": value, "before": before})
     elif before == value:
-        click.echo(f"{name} is {value} already.")
+        say(f"{name} is {value} already.")
     else:
-        click.echo(f"{name} is {value}; it was {before}.")
+        say(f"{name} is {value}; it was {before}.")
 
 
 def _what_it_means(environment: Environment, name: str, value: str) -> str:
@@ -125,16 +126,16 @@ def sweep(environment: Environment, unverified_hours: float | None, yes: bool, a
     if as_json:
         print_json(dataclasses.asdict(swept))
     else:
-        click.echo(
+        say(
             f"Signups: {swept.finished} finished, {swept.undone} undone, {swept.left} left for the next sweep."
         )
         if swept.stand_ins:
-            click.echo(f"Stand-ins that canaries left in Clerk: {swept.stand_ins} removed.")
+            say(f"Stand-ins that canaries left in Clerk: {swept.stand_ins} removed.")
         for error in swept.errors:
-            click.echo(error, err=True)
+            say(error, err=True)
         if swept.left and not swept.errors:
             minutes = SETTLE.total_seconds() / 60
-            click.echo(
+            say(
                 f"Clerk may still be at work on what broke off less than {minutes:.0f} minutes ago. Sweep again then.",
                 err=True,
             )

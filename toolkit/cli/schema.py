@@ -10,6 +10,7 @@ from toolkit.database import address
 from toolkit.environment import Environment
 from toolkit.errors import UsageError
 from toolkit.migration.preflight import check_source
+from toolkit.terminal.text import say
 
 
 @click.command()
@@ -54,7 +55,7 @@ def _show(environment: Environment, as_json: bool) -> None:
         return
     for migration in migrations:
         when = f"{migration.applied_at:%Y-%m-%d %H:%M:%S}" if migration.applied_at else "not applied"
-        click.echo(f"{when:<19}  {migration.id}")
+        say(f"{when:<19}  {migration.id}")
 
 
 def _where(environment: Environment, role: str) -> str:
@@ -75,7 +76,7 @@ def _take_back(environment: Environment, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json([name] if name else [])
     else:
-        click.echo(f"rolled back  {name}" if name else "Nothing to take back.")
+        say(f"rolled back  {name}" if name else "Nothing to take back.")
 
 
 def _apply(environment: Environment, yes: bool, as_json: bool) -> None:
@@ -91,5 +92,5 @@ def _apply(environment: Environment, yes: bool, as_json: bool) -> None:
         print_json(done)
         return
     for name in done:
-        click.echo(f"applied  {name}")
-    click.echo(f"{'' if done else 'Nothing to apply. '}The source view is as {source.view} says.")
+        say(f"applied  {name}")
+    say(f"{'' if done else 'Nothing to apply. '}The source view is as {source.view} says.")

@@ -1,13 +1,18 @@
 """What `import --json` writes: one event a line, each of a model that is here."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
     at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     """When it happened."""
@@ -115,3 +120,13 @@ Event = Annotated[
     | EndedEvent,
     Field(discriminator="event"),
 ]
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of one line."""
+    made = TypeAdapter(Event).json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A line of `import --json`",
+        **made,
+    }

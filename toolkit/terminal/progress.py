@@ -17,6 +17,7 @@ from rich.progress import TaskID as Task
 
 from toolkit.migration.observer import Pause
 from toolkit.terminal.events import Event, ProgressEvent
+from toolkit.terminal.text import harmless
 
 PLAIN_SECONDS = 5.0
 """Seconds between two plain lines."""
@@ -101,7 +102,7 @@ class Bar:
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             console=console,
             refresh_per_second=8,
         )
@@ -122,7 +123,7 @@ class Bar:
 
     def say(self, text: str) -> None:
         """Write a line above the bar."""
-        self._progress.console.print(text, highlight=False)
+        self._progress.console.print(text, highlight=False, markup=False)
 
     def event(self, event: Event) -> None:
         """Events are for programs."""
@@ -146,12 +147,14 @@ class Lines:
         if meter.elapsed - self._shown >= PLAIN_SECONDS or (meter.done == total and total):
             self._shown = meter.elapsed
             self._console.print(
-                f"{meter.done:,} of {total:,}  {describe(meter, total, limit)}", highlight=False
+                f"{meter.done:,} of {total:,}  {describe(meter, total, limit)}",
+                highlight=False,
+                markup=False,
             )
 
     def say(self, text: str) -> None:
         """Write a line."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False)
 
     def event(self, event: Event) -> None:
         """Events are for programs."""
@@ -221,7 +224,7 @@ def describe(meter: Meter, total: int, limit: float | None) -> str:
 
 def describe_pause(pause: Pause) -> str:
     """Whose pause it is, and since when."""
-    return f"paused by {pause.by} since {describe_moment(pause.since)}"
+    return f"paused by {harmless(pause.by)} since {describe_moment(pause.since)}"
 
 
 def describe_moment(moment: datetime) -> str:

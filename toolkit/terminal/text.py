@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -13,6 +14,11 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def harmless(text: str) -> str:
     """The text with its control characters written out, as in `\\x1b`."""
     return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Write the harmless text to standard output, or to standard error."""
+    click.echo(harmless(text), err=err)
 
 
 class HarmlessConsole(Console):

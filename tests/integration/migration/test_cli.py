@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from tests import processes
 from tests.integration.migration.conftest import AX_SOURCE, World, with_totp
 from tests.processes import Running
 from tests.waiting import until
+from toolkit.terminal.events import schema
 
 SURROUNDINGS = {"PATH": os.environ["PATH"], "COLUMNS": "200"}
 PLAYBOOK: dict[str, Any] = {
@@ -152,6 +154,44 @@ async def test_a_dry_run_gives_the_account_of_preflight_and_sends_nothing(
         assert "email_taken" in dry_run[1]
     assert world.requests() == before
     assert await world.connection.fetchval("SELECT count(clerk_id) FROM users") == 0
+
+
+async def test_each_has_an_event_for_everybody(world: World, playbook: str) -> None:
+    ids = set(await world.add_many(3))
+    broken = await world.add("broken")
+    arguments = ("import", "--yes", "--env", playbook, "--each")
+    _, out, _ = run(*arguments, "--json", variables=world.variables)
+    users = [event for event in map(json.loads, out.splitlines()) if event["event"] == "user"]
+    linked = {event["user_id"]: event["clerk_id"] for event in users if event["state"] == "linked"}
+    assert linked == {user_id: await world.clerk_id(user_id) for user_id in ids}
+    assert {event["user_id"]: event["code"] for event in users} == {
+        **dict.fromkeys(ids),
+        broken: "email_invalid",
+    }
+    code, _, err = run(*arguments, variables=world.variables)
+    assert (code, "Give both" in err) == (2, True)
+
+
+def test_the_schema_of_the_events_is_printed() -> None:
+    code, out, _ = run("events", "--schema", variables={})
+    described = json.loads(out)
+    Draft202012Validator.check_schema(described)
+    assert (code, described) == (0, schema())
+    code, out, _ = run("events", variables={})
+    assert code == 0
+    assert sorted(line.split()[0] for line in out.splitlines()) == sorted(
+        described["discriminator"]["mapping"]
+    )
+
+
+async def test_what_the_database_says_cannot_steer_the_terminal(world: World, playbook: str) -> None:
+    await world.add("broken")
+    run("import", "--yes", "--env", playbook, variables=world.variables)
+    await world.connection.execute("UPDATE clerk_migration.import_ledger SET error_code = E'\\x1b[2J\\u009b'")
+    for arguments in (("--users",), ()):
+        _, out, _ = run("status", "--env", playbook, *arguments, variables=world.variables)
+        assert "\\x1b[2J\\x9b" in out
+        assert not {"\x1b", "\x9b"} & set(out)
 
 
 async def test_preflight_and_status_speak_json(world: World, playbook: str) -> None:

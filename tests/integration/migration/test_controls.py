@@ -6,6 +6,7 @@ import signal
 from functools import partial
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.integration.migration.conftest import World
 from tests.integration.migration.test_cli import command, more_users, run
@@ -17,7 +18,10 @@ from toolkit.errors import ToolkitError
 from toolkit.migration.controls import Controls, Stop
 from toolkit.migration.observer import Begun, Observer, Pause
 from toolkit.migration.run import AlreadyRunning
+from toolkit.terminal.events import schema
 from toolkit.who import who
+
+VALID = Draft202012Validator(schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 class Telling(Observer):
@@ -46,8 +50,12 @@ def switch(world: World, playbook: str, *arguments: str) -> str:
 
 
 def events_of(importing: Running) -> list[dict[str, object]]:
+    """What it has told so far, each as the schema has it."""
     lines = importing.out().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    events = [json.loads(line) for line in lines if line.endswith("\n")]
+    for event in events:
+        VALID.validate(event)
+    return events
 
 
 def names(importing: Running) -> list[object]:
