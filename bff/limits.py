@@ -30,15 +30,15 @@ class Limits:
         """As `spend`, with another number of attempts than the limit's. Raises TooManyAttempts."""
         await self._spend({_hash(name, key): self._limits[name].model_copy(update={"attempts": attempts})})
 
-    async def take_back(self, name: LimitName, key: object) -> None:
-        """Let the last attempt not count."""
+    async def take_back(self, *counted: tuple[LimitName, object]) -> None:
+        """Let the last attempt under each of these limits, for its key, not count."""
         async with self._database.connection() as connection:
-            await queries.take_attempt_back(connection, key=_hash(name, key))
+            await queries.take_attempt_back(connection, keys=[_hash(name, key) for name, key in counted])
 
-    async def forget(self, name: LimitName, key: object) -> None:
-        """Let nothing count that was."""
+    async def forget(self, *counted: tuple[LimitName, object]) -> None:
+        """Let nothing count that was under these limits, for their keys."""
         async with self._database.connection() as connection:
-            await queries.forget_attempts(connection, key=_hash(name, key))
+            await queries.forget_attempts(connection, keys=[_hash(name, key) for name, key in counted])
 
     async def _spend(self, spent: Mapping[bytes, Limit]) -> None:
         if not spent:

@@ -68,13 +68,13 @@ class ClerkPasswords:
         if account is None:
             raise ReauthenticationRequired
         try:
-            async with self._lockout.guarding(account, claim.trust):
+            async with self._lockout.guarding(account, claim.trust, visitor):
                 await self._change(session, current, new, visitor, sign_out_others=sign_out_others)
         except CredentialsInvalid:
             raise FieldsInvalid(
                 FieldError("current_password", "incorrect", "This is not your password.")
             ) from None
-        await self._lockout.forget(account)
+        await self._lockout.forget(account, visitor)
 
     async def _change(
         self, session: Session, current: str, new: str, visitor: Visitor, *, sign_out_others: bool

@@ -94,7 +94,7 @@ class ClerkSystem:
     ) -> Proved | StepNeeded | NewPasswordNeeded:
         """Sign in, within SECONDS for all the calls that it takes. Raises as `System.check_password` does."""
         client_token = device.client_token if device is not None else None
-        async with self._lockout.guarding(account, trust):
+        async with self._lockout.guarding(account, trust, visitor):
             try:
                 async with asyncio.timeout(SECONDS):
                     result = await self._sign_in_afresh_if_needed(account, password, client_token, visitor)
@@ -102,9 +102,9 @@ class ClerkSystem:
                 _log.warning("clerk took too long for a login", seconds=SECONDS)
                 raise AuthenticationUnavailable(retry_after=RETRY_AFTER) from None
         if isinstance(result, Proved):
-            await self._lockout.forget(account)
+            await self._lockout.forget(account, visitor)
             return result
-        await self._lockout.take_back(account)
+        await self._lockout.take_back(account, trust, visitor)
         if isinstance(result, StepNeeded):
             return replace(result, state=replace(result.state, facts={**result.state.facts, _TRUST: trust}))
         return result
@@ -133,7 +133,8 @@ class ClerkSystem:
         device = self._device(state.client_token, visitor)
         if method == "totp" and await self._is_spent(account, code):
             raise CodeInvalid
-        async with self._lockout.guarding(account, _trust(state)):
+        trust = _trust(state)
+        async with self._lockout.guarding(account, trust, visitor):
             try:
                 with refused(*_GONE, *_NEW_PASSWORD):
                     sign_in = await device.attempt_second_factor(
@@ -147,9 +148,9 @@ class ClerkSystem:
             if isinstance(result, StepNeeded):
                 raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
         if isinstance(result, NewPasswordNeeded):
-            await self._lockout.take_back(account)
+            await self._lockout.take_back(account, trust, visitor)
             return result
-        await self._lockout.forget(account)
+        await self._lockout.forget(account, visitor)
         if method == "totp":
             return replace(result, state=replace(result.state, facts={**result.state.facts, _CODE: code}))
         return result

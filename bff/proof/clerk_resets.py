@@ -103,9 +103,9 @@ class ClerkResets:
         async def attempt() -> SignIn:
             return await device.attempt_first_factor(sign_in_id, strategy, code=code)
 
-        async with self._lockout.guarding(account, trust):
+        async with self._lockout.guarding(account, trust, visitor):
             sign_in = await _answered(attempt, device, sign_in_id, before="needs_first_factor")
-        await self._lockout.take_back(account)
+        await self._lockout.take_back(account, trust, visitor)
         if sign_in.status != "needs_new_password":
             _log.warning("clerk wants something else than a new password", status=sign_in.status)
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
@@ -129,7 +129,7 @@ class ClerkResets:
         result = self._system.result(account, device, sign_in, visitor)
         if isinstance(result, NewPasswordNeeded):
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER)
-        await self._lockout.forget(account)
+        await self._lockout.forget(account, visitor)
         return result
 
     async def version(self, account: Account) -> str:

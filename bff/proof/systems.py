@@ -24,8 +24,8 @@ CODE_LIFETIME = timedelta(minutes=2)
 SystemName = Literal["clerk", "legacy"]
 MethodName = Literal["totp", "backup_code", "sms", "email"]
 Trust = Literal["none", "reset", "session", "device"]
-"""What speaks for somebody before they prove anything: a code that went to the user's mailbox and may come back, a live session
-of the user, or a device where the user got in before."""
+"""What speaks for somebody before they prove anything: nothing; a code that went to the user's mailbox and may come back, which
+anybody may have asked for; a live session of the user; or a device where the user got in before."""
 ResetMethod = Literal["email", "sms"]
 """Where the code of a reset goes."""
 Kind = Literal["second_factor", "client_trust"]

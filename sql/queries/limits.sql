@@ -27,13 +27,24 @@ ON CONFLICT (key_hash) DO UPDATE SET (times, refused, updated_at) = (
 )
 RETURNING a.key_hash, a.refused, extract(EPOCH FROM a.times[1] - now())::float8 AS oldest;
 
--- name: take_attempt_back(key)!
--- The last attempt under a key does not count after all.
-UPDATE clerk_migration.attempts SET times = trim_array(times, 1) WHERE key_hash = :key AND cardinality(times) > 0;
+-- name: take_attempt_back(keys)!
+-- The last attempt under each of these keys does not count after all. They are taken in the order of `spend_attempts`.
+WITH given AS (
+    SELECT key_hash FROM clerk_migration.attempts WHERE key_hash = ANY(:keys::bytea[]) ORDER BY key_hash FOR UPDATE
+)
 
--- name: forget_attempts(key)!
--- Nothing under a key counts any more.
-DELETE FROM clerk_migration.attempts WHERE key_hash = :key;
+UPDATE clerk_migration.attempts AS a
+SET times = trim_array(a.times, 1)
+FROM given AS g
+WHERE a.key_hash = g.key_hash AND cardinality(a.times) > 0;
+
+-- name: forget_attempts(keys)!
+-- Nothing under these keys counts any more. They are taken in the order of `spend_attempts`.
+WITH given AS (
+    SELECT key_hash FROM clerk_migration.attempts WHERE key_hash = ANY(:keys::bytea[]) ORDER BY key_hash FOR UPDATE
+)
+
+DELETE FROM clerk_migration.attempts AS a USING given AS g WHERE a.key_hash = g.key_hash;
 
 -- name: forget_old_attempts(most)$
 -- Delete what no limit looks at any more, `most` at a time; how many they were.

@@ -38,6 +38,9 @@ LimitName = Literal[
     "code_by_user",
     "code_pause_by_challenge",
     "clerk_failure_by_user",
+    "clerk_reset_failure_by_address",
+    "clerk_reset_failure_by_user",
+    "clerk_any_failure_by_user",
     "clerk_unanswered_by_user",
     "reauthentication_by_session",
     "reset_by_address",
@@ -96,11 +99,28 @@ LIMITS: Mapping[LimitName, Rule] = {
     ),
     "clerk_failure_by_user": _rule(
         "user",
-        5,
+        4,
         86400,
-        "Wrong passwords and codes on devices that the user is not known on, since the last right ones. Clerk locks a user after "
-        "ten in all: it is not asked any more before; two more are left to somebody who has a session, and the rest to known "
-        "devices. Where the instance says another number than ten, its share counts here.",
+        "Wrong passwords and second factors on devices that the user is not known on, since the last right ones. Clerk locks a "
+        "user after ten in all: it is not asked any more before. Where the instance says another number than ten, its share "
+        "counts, here and in the next three.",
+    ),
+    "clerk_reset_failure_by_address": _rule(
+        "user and address",
+        2,
+        86400,
+        "Wrong codes of resets on devices that the user is not known on: anybody may begin a reset, and who does so from one "
+        "network leaves two to the owner.",
+    ),
+    "clerk_reset_failure_by_user": _rule(
+        "user", 4, 86400, "The same from all networks, since the last password that was right or new."
+    ),
+    "clerk_any_failure_by_user": _rule(
+        "user",
+        9,
+        86400,
+        "All that is wrong, also on known devices, to which one is left by all strangers together, and three by one network; "
+        "somebody who has a session, which may be stolen, leaves two to them.",
     ),
     "clerk_unanswered_by_user": _rule(
         "user",
@@ -162,7 +182,7 @@ LIMITS: Mapping[LimitName, Rule] = {
         "email address",
         4,
         86400,
-        "Logins with an address that is not verified yet, right or wrong. Fewer than `clerk_failure_by_user`, which does not "
+        "Logins with an address that is not verified yet, right or wrong. No more than `clerk_failure_by_user`, which does not "
         "count for an address that is taken (invariant 9).",
     ),
     "signup_code_by_address": _rule(
