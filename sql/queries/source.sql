@@ -169,6 +169,19 @@ WHERE
     (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
     AND (:emails::text[] IS NULL OR c.normal = ANY(:emails));
 
+-- name: some_linked(percent, emails, size)
+-- Some users of the cohort that are in Clerk, from all over it, and the same ones each time.
+SELECT
+    c.external_id,
+    c.clerk_id
+FROM ({cohort}) AS c
+WHERE
+    c.clerk_id IS NOT NULL
+    AND (:percent::float8 IS NULL OR ('x' || substr(md5(c.id::text), 1, 8))::bit(32)::bigint % 10000 < :percent * 100)
+    AND (:emails::text[] IS NULL OR c.normal = ANY(:emails))
+ORDER BY md5(c.clerk_id)
+LIMIT :size;
+
 -- name: is_empty(percent, emails)$
 -- Whether the cohort has nobody, in Clerk or not.
 SELECT NOT EXISTS (

@@ -155,6 +155,7 @@ class BackendClient:
     async def list_users(
         self,
         *,
+        user_ids: Sequence[str] = (),
         external_ids: Sequence[str] = (),
         email_addresses: Sequence[str] = (),
         limit: int = PAGE,
@@ -162,14 +163,15 @@ class BackendClient:
         starting_after: str | None = None,
         order_by: str | None = None,
     ) -> list[User]:
-        """A page of users, the newest first unless `order_by` says otherwise; both filters must hold.
+        """A page of users, the newest first unless `order_by` says otherwise; all filters must hold.
 
         At most 100 of each filter. `starting_after` is the id of the last user of the page before, and goes with the
         orders by created_at only.
         """
-        if max(len(external_ids), len(email_addresses)) > MOST_FILTERS:
-            raise ValueError(f"at most {MOST_FILTERS} external IDs or email addresses at once")
+        if max(len(user_ids), len(external_ids), len(email_addresses)) > MOST_FILTERS:
+            raise ValueError(f"at most {MOST_FILTERS} user IDs, external IDs or email addresses at once")
         query = [
+            *(("user_id", _included(user_id)) for user_id in user_ids),
             *(("external_id", _included(external_id)) for external_id in external_ids),
             *(("email_address", address) for address in email_addresses),
             ("limit", str(limit)),

@@ -3,6 +3,7 @@
 It is the whole of `preflight` and of `import --dry-run`. SELECT on the users table is all that it needs.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,8 +19,11 @@ from toolkit.migration.plan import Create, Policy, Skip, plan
 from toolkit.migration.reading import check_view
 from toolkit.migration.selection import Selection, open_source
 from toolkit.migration.source import Count, Source
-from toolkit.migration.strangers import Strangers, find_strangers
-from toolkit.migration.survey import Finding, Survey
+from toolkit.migration.strangers import ASKED, Strangers, find_strangers
+from toolkit.migration.survey import EXAMPLES, Finding, Survey
+
+LOOKED_UP = 500
+"""Linked users who are looked up in Clerk."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,20 @@ async def make_report(
             seen=seen,
         )
         link = await _rehearse_link(environment, connection, source, found)
+        drift = await _find_drift(source, clerk, count)
         return Report(
             count=count,
             survey=found,
             clerk_users=clerk_users,
             is_migrated=source.is_installed,
-            misfits=[*link.misfits, *misfits(instance, found)],
-            cautions=[*_not_compared(source, found), *link.cautions, *cautions(instance)],
+            misfits=[*link.misfits, *drift.misfits, *misfits(instance, found)],
+            cautions=[
+                *_not_compared(source, found),
+                *link.cautions,
+                *drift.cautions,
+                *_odd(found),
+                *cautions(instance),
+            ],
             rate=limit,
         )
 
@@ -155,6 +166,46 @@ async def _rehearse_link(
             ]
         )
     return Told()
+
+
+def _odd(found: Survey) -> Iterator[str]:
+    for oddity, users in sorted(found.odd.items()):
+        examples = ", ".join(found.odd_examples[oddity])
+        yield (
+            f"{users:,} users have {oddity} ({examples}{', …' if users > EXAMPLES else ''}), which Clerk may refuse "
+            "(form_param_format_invalid, form_param_max_length_exceeded). Send one of them first, by --only; correct the rows, "
+            "or have the view give NULL for such a name."
+        )
+
+
+async def _find_drift(source: Source, clerk: BackendClient, count: Count) -> Told:
+    """Look up in Clerk some of those who are linked already."""
+    linked = await source.some_linked(LOOKED_UP)
+    ids = list(linked)
+    parts = [ids[n : n + ASKED] for n in range(0, len(ids), ASKED)]
+    answers = await asyncio.gather(*(clerk.list_users(user_ids=part, limit=ASKED) for part in parts))
+    gone = [linked[clerk_id] for clerk_id in set(ids) - {user.id for answer in answers for user in answer}]
+    if not gone:
+        return Told()
+    if len(gone) == len(linked):
+        return Told(
+            misfits=[
+                (
+                    f"Of {count.linked:,} users who are linked, {len(linked):,} were looked up in the Clerk instance, and it has "
+                    "none of them. DATABASE_URL and CLERK_SECRET_KEY hardly belong together: check both before anything else."
+                )
+            ]
+        )
+    examples = ", ".join(sorted(gone)[:EXAMPLES])
+    return Told(
+        cautions=[
+            (
+                f"Of {count.linked:,} users who are linked, {len(linked):,} were looked up, and {len(gone):,} are not in Clerk "
+                f"any more ({examples}{', …' if len(gone) > EXAMPLES else ''}): they can't log in. If they were deleted there "
+                "by mistake, set their clerk_id to NULL, and the next import takes them over again."
+            )
+        ]
+    )
 
 
 async def check_source(environment: Environment) -> None:

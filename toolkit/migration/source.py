@@ -177,6 +177,14 @@ class Source:
                     while records := await cursor.fetch(self.BATCH):
                         yield [SourceUser.from_record(record) for record in records]
 
+    async def some_linked(self, size: int) -> dict[str, str]:
+        """Clerk user ids of some users of the cohort, from all over it, and their external ids."""
+        query = self._queries
+        return {
+            record["clerk_id"]: record["external_id"]
+            async for record in query.some_linked(self._connection, **self._parameters, size=size)
+        }
+
     async def linked_among(self, clerk_ids: Sequence[str]) -> set[str]:
         """Those of these Clerk users that some row is linked to."""
         async with self._busy:

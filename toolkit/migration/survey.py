@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from toolkit.migration.digests import Kind
+from toolkit.migration.oddities import Oddity, oddities
 from toolkit.migration.plan import Create, Reason
 from toolkit.migration.source import SourceUser
 
@@ -46,6 +47,10 @@ class Survey:
     """Why users would stay."""
     examples: dict[Reason, list[str]] = field(default_factory=dict)
     """A few user ids for each reason."""
+    odd: Counter[Oddity] = field(default_factory=Counter)
+    """Importable users of whom Clerk may refuse something."""
+    odd_examples: dict[Oddity, list[str]] = field(default_factory=dict)
+    """A few user ids for each."""
     sample: list[SourceUser] = field(default_factory=list, repr=False)
     """A few users who would go over."""
 
@@ -63,9 +68,7 @@ class Survey:
         """Count a user that would not go over."""
         self._look_at(user)
         self.reasons[reason] += 1
-        kept = self.examples.setdefault(reason, [])
-        if len(kept) < EXAMPLES:
-            kept.append(user.external_id)
+        _keep(self.examples.setdefault(reason, []), user)
         self.tell(Finding(user.external_id, reason))
 
     def go(self, user: SourceUser, decided: Create) -> None:
@@ -74,6 +77,9 @@ class Survey:
         self.importable += 1
         if len(self.sample) < EXAMPLES:
             self.sample.append(user)
+        for oddity in oddities(user):
+            self.odd[oddity] += 1
+            _keep(self.odd_examples.setdefault(oddity, []), user)
         if decided.digest is None:
             self.without_password += 1
         else:
@@ -95,3 +101,8 @@ class Survey:
         """Parameters may be as many as users, where each digest has drawn its own: then they are counted together."""
         known = kind in self.digests or len(self.digests) < KINDS
         self.digests[kind if known else Kind(kind.hasher, "of other parameters", kind.is_weak)] += 1
+
+
+def _keep(examples: list[str], user: SourceUser) -> None:
+    if len(examples) < EXAMPLES:
+        examples.append(user.external_id)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.migration.conftest import World, with_totp
 from toolkit.clerk import NativeApiDisabled
+from toolkit.migration import preflight
 
 
 async def test_users_are_counted(world: World) -> None:
@@ -86,3 +87,45 @@ async def test_the_time_is_told_at_the_rate(world: World) -> None:
     assert found.seconds is None
     found.rate = 10
     assert found.seconds == 3
+
+
+async def test_linked_users_whom_clerk_has_no_more_are_told(world: World) -> None:
+    await world.add_many(6)
+    await world.run(limit=4)
+    assert "any more" not in " ".join((await world.preflight()).cautions)
+    gone = await world.connection.fetchval("SELECT min(id::text) FROM users WHERE clerk_id IS NOT NULL")
+    clerk_id = await world.clerk_id(gone)
+    assert clerk_id is not None
+    async with world.clerk() as clerk:
+        await clerk.delete_user(clerk_id)
+    found = await world.preflight()
+    [said] = [told for told in found.cautions if "any more" in told]
+    assert said.startswith(
+        f"Of 4 users who are linked, 4 were looked up, and 1 are not in Clerk any more ({gone}):"
+    )
+    assert not found.blocked
+
+
+async def test_an_instance_that_has_none_of_the_linked_users_is_in_the_way(world: World) -> None:
+    """The address of one database and the key of another instance."""
+    await world.add_many(3)
+    await world.connection.execute(
+        "UPDATE users SET clerk_id = 'user_' || left(id::text, 8) WHERE email <> 'user1@example.com'"
+    )
+    found = await world.preflight()
+    assert found.blocked
+    [said] = found.misfits
+    assert "it has none of them" in said
+
+
+async def test_however_many_are_linked_a_few_are_looked_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "LOOKED_UP", 5)
+    await world.add_many(20)
+    await world.run()
+    before = world.requests("GET /v1/users")
+    await world.connection.execute("UPDATE users SET clerk_id = 'user_' || left(id::text, 8)")
+    [said] = (await world.preflight()).misfits
+    assert said.startswith("Of 20 users who are linked, 5 were looked up")
+    assert world.requests("GET /v1/users") - before <= 2
