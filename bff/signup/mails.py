@@ -9,7 +9,7 @@ from bff.mail.mails import Mail
 from bff.signup.outcomes import Verifying
 from bff.visitor import Visitor
 from toolkit.clerk.addresses import normal_address
-from toolkit.database import Connection
+from toolkit.database import Connection, queries
 
 
 class Mails:
@@ -40,5 +40,13 @@ class Mails:
         return Verifying(signup_id, masked(email), round(pause))
 
     async def tell_owner(self, connection: Connection, email: str, visitor: Visitor) -> None:
-        """Have the owner of a taken address told, and nobody else, that there is an account."""
-        await self._mailer.add(connection, Mail("address_taken", email, visitor))
+        """Have the owner of a taken address told, and nobody else, that there is an account.
+
+        At the address of their row: what was typed may be the same to Clerk, and the mailbox of somebody else. Where no row
+        has it, another user in Clerk has: then whoever has the mailbox must hear why no code comes.
+        """
+        owners = [
+            record["email"] async for record in queries.owners_of(connection, normal=normal_address(email))
+        ]
+        for owner in owners or [email]:
+            await self._mailer.add(connection, Mail("address_taken", owner, visitor))

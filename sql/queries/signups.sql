@@ -12,6 +12,10 @@ RETURNING id;
 -- Whether somebody has this address already, in whatever form: Clerk would give it to nobody else.
 SELECT EXISTS (SELECT FROM users WHERE clerk_migration.normal_address(email) = :normal);
 
+-- name: owners_of(normal)
+-- The addresses of those who have this one, each as its row has it.
+SELECT email FROM users WHERE clerk_migration.normal_address(email) = :normal ORDER BY created_at, id;
+
 -- name: begin_signup(invite_id, email, delivery)^
 -- Write down that a signup has begun, whose invite is taken; its id, and the id that its user will have.
 INSERT INTO clerk_migration.signups (state, user_id, invite_id, email, delivery)
