@@ -45,7 +45,7 @@ def build(environment: Environment) -> web.Application:
             observer(parts.metrics),
             origin_check(
                 parts.settings.origins,
-                (parts.edge.session.name, parts.edge.device.name),
+                (*parts.edge.session.names, *parts.edge.device.names),
                 https=environment.https,
             ),
         )

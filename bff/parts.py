@@ -39,7 +39,9 @@ class Parts:
         self.endpoints: list[Endpoint] = []
         self.edge = Edge(
             self.settings.trusted_proxies,
-            session=Cookie.named("ax_session", secure=environment.https),
+            session=Cookie.named(
+                "ax_session", secure=environment.https, former=self.settings.session.former_cookie
+            ),
             device=Cookie.named("ax_device", secure=environment.https),
         )
         self.metrics = Metrics()

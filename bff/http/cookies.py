@@ -29,18 +29,29 @@ class Cookie:
 
     name: str
     secure: bool
+    former: str | None = None
+    """Another name that is read where there is none of this one: an application gave the cookie that name before."""
 
     @classmethod
-    def named(cls, name: str, *, secure: bool) -> "Cookie":
+    def named(cls, name: str, *, secure: bool, former: str | None = None) -> "Cookie":
         """`secure`: people reach the BFF by HTTPS, and the cookie is sent by nothing else."""
-        return cls(f"__Host-{name}" if secure else name, secure)
+        return cls(f"__Host-{name}" if secure else name, secure, former)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names that it is read by, its own first."""
+        return (self.name,) if self.former is None else (self.name, self.former)
 
     def read(self, request: web.Request) -> str | None:
         """What the browser sent. Raises CookiesAmbiguous when it sent two: which of them is ours can't be known."""
-        values = [value for name, value in sent(request) if name == self.name]
-        if len(values) > 1:
-            raise CookiesAmbiguous
-        return values[0] if values else None
+        found = sent(request)
+        for wanted in self.names:
+            values = [value for name, value in found if name == wanted]
+            if len(values) > 1:
+                raise CookiesAmbiguous
+            if values:
+                return values[0]
+        return None
 
     def put(self, response: web.Response, value: str, until: datetime) -> None:
         """Have the browser keep it until a moment."""

@@ -15,6 +15,9 @@ class SessionSettings(Settings):
     """Days without use after which a session ends."""
     longest_days: float = Field(default=90, gt=0)
     """Days after its login at which a session ends, however much it is used."""
+    former_cookie: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+$")
+    """The name of AX's own session cookie, read where a browser has none of the BFF's: so nobody is logged out when the BFF
+    takes over. Take it out after `longest_days`: until then a sister domain's page can plant a session under that name."""
 
 
 class LoginSettings(Settings):

@@ -164,6 +164,7 @@ class World:
     folder: Path
     running: list[Bff] = field(default_factory=list)
     login: dict[str, Any] = field(default_factory=lambda: {"failure_seconds": 0.05})
+    session: dict[str, Any] = field(default_factory=dict)
     signup: dict[str, Any] = field(default_factory=lambda: {"answer_seconds": 0.05, "clerk_seconds": 2})
     limits: dict[LimitName, Any] = field(
         default_factory=lambda: {
@@ -241,6 +242,7 @@ class World:
                         "origins": list(origins),
                         "login": self.login,
                         "signup": self.signup,
+                        "session": self.session,
                         "limits": self.limits,
                         "public_url": "https://app.example.com",
                         **self.settings,

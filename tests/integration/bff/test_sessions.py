@@ -155,3 +155,14 @@ async def test_api_keys_and_sessions_tell_who_one_is(world: World) -> None:
     await world.connection.execute("UPDATE api_keys SET revoked_at = NULL, expires_at = NULL")
     await world.connection.execute("UPDATE users SET disabled_at = now()")
     assert (await bff.call("GET", "/me", token=KEY)).status == 401
+
+
+async def test_whoever_is_logged_in_at_the_application_before_stays_so(world: World) -> None:
+    """Its cookie has another name, which is guarded as the BFF's own is."""
+    world.session["former_cookie"] = "sid"
+    email, bff = await world.add(), await world.bff()
+    before = {"Cookie": f"sid={await bff.token(email)}"}
+    assert (await bff.call("GET", "/auth/session", **before)).status == 200
+    assert (await bff.call("POST", "/auth/logout", **before)).code == "origin_mismatch"
+    assert (await bff.call("POST", "/auth/logout", Origin=bff.url, **before)).status == 204
+    assert (await bff.call("GET", "/auth/session", **before)).code == "session_required"

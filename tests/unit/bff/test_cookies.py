@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from bff.http.cookies import Cookie
+from bff.refusals import CookiesAmbiguous
 
 
 @pytest.mark.parametrize(("secure", "name"), [(True, "__Host-ax_session"), (False, "ax_session")])
@@ -43,3 +44,25 @@ def test_what_a_sister_domain_may_plant_is_not_read(header: str, read: str | Non
     """Browsers let it set any name but those that begin with __Host-, and blanks in a value."""
     request = make_mocked_request("GET", "/", headers={"Cookie": header})
     assert Cookie.named("ax_session", secure=True).read(request) == read
+
+
+@pytest.mark.parametrize(
+    ("header", "read"),
+    [
+        ("sid=before", "before"),
+        ("sid=before; __Host-ax_session=mine", "mine"),
+        ("__Host-ax_session=mine", "mine"),
+        ("other=1", None),
+    ],
+)
+def test_the_cookie_of_the_application_before_is_read_where_there_is_no_other(
+    header: str, read: str | None
+) -> None:
+    request = make_mocked_request("GET", "/", headers={"Cookie": header})
+    assert Cookie.named("ax_session", secure=True, former="sid").read(request) == read
+
+
+def test_two_of_the_name_before_are_refused_too() -> None:
+    request = make_mocked_request("GET", "/", headers={"Cookie": "sid=one; sid=two"})
+    with pytest.raises(CookiesAmbiguous):
+        Cookie.named("ax_session", secure=True, former="sid").read(request)
