@@ -12,7 +12,7 @@ from bff.legacy.rules import require_fit
 from bff.legacy.system import result_of
 from bff.mail.mailer import Mailer
 from bff.mail.mails import Mail
-from bff.proof.challenges import ATTEMPTS, RESET_CODE_LIFETIME
+from bff.proof.challenges import RESET_CODE_LIFETIME
 from bff.proof.systems import (
     Changed,
     CodeSent,
@@ -34,7 +34,7 @@ LIFETIME = RESET_CODE_LIFETIME
 DIGITS = 6
 
 _CODE_ID = "code_id"
-"""The fact that a state holds: the row of the code."""
+"""The fact that a state holds: the row of the code that was sent, and then of the one that came back."""
 
 
 class LegacyResets:
@@ -65,17 +65,20 @@ class LegacyResets:
     async def check_code(
         self, account: Account, state: State, code: str, trust: Trust, visitor: Visitor
     ) -> State:
-        """Check a code, which works once. Raises as `ResetSystem.check_code` does."""
-        code_id = UUID(state.facts[_CODE_ID])
+        """Check a code, which works once. Raises as `ResetSystem.check_code` does.
+
+        It is the user's newest, whichever of their resets had it sent: a stranger who begins another one, or tries codes in
+        it, takes nothing from the owner's.
+        """
         async with self._database.connection() as connection:
-            expected = await queries.spend_reset_attempt(connection, code_id=code_id, most=ATTEMPTS)
-        if expected is None or not secrets.compare_digest(expected, hash_token(code)):
+            live = await queries.live_reset_code(connection, user_id=account.id)
+        if live is None or not secrets.compare_digest(live["code_hash"], hash_token(code)):
             raise CodeInvalid
         async with self._database.transaction() as connection:
             await _hold(connection, account)
-            if not await queries.use_reset_code(connection, code_id=code_id):
+            if not await queries.use_reset_code(connection, code_id=live["id"]):
                 raise CodeInvalid
-        return state
+        return State({_CODE_ID: str(live["id"])})
 
     async def set_password(
         self, account: Account, state: State, password: str, visitor: Visitor, note: Note

@@ -71,12 +71,13 @@ INSERT INTO password_reset_codes (user_id, code_hash, expires_at)
 VALUES (:user_id, :code_hash, now() + :lifetime::interval)
 RETURNING id;
 
--- name: spend_reset_attempt(code_id, most)$
--- Spend an attempt before a code is looked at; what it is to be held against, nothing when none is left.
-UPDATE password_reset_codes
-SET attempts = attempts + 1
-WHERE id = :code_id AND used_at IS NULL AND expires_at > now() AND attempts < :most
-RETURNING code_hash;
+-- name: live_reset_code(user_id)^
+-- The one code of a user that can still come back: its id, and what is kept of it.
+SELECT id, code_hash
+FROM password_reset_codes
+WHERE user_id = :user_id AND used_at IS NULL AND expires_at > now()
+ORDER BY created_at DESC
+LIMIT 1;
 
 -- name: use_reset_code(code_id)$
 -- A code came back: true once.

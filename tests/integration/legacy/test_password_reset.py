@@ -109,15 +109,33 @@ async def test_a_code_is_kept_as_its_hash_and_works_once(world: LegacyWorld) -> 
     assert sorted(reply.status for reply in replies) == [200, 401, 401]
 
 
-async def test_a_code_has_five_attempts_whichever_reset_they_are_made_in(world: LegacyWorld) -> None:
+async def test_a_stranger_takes_no_code_and_no_attempt_from_the_owner(world: LegacyWorld) -> None:
+    """Whoever begins another reset for the address has another code sent; the owner's reset takes it."""
     await world.legacy()
     bff = await world.bff()
-    reset_id = await begin(bff)
-    sent = await code(world)
-    await world.connection.execute("UPDATE password_reset_codes SET attempts = 4")
-    assert (await verify(bff, reset_id, wrong_code())).code == "code_invalid"
-    assert (await verify(bff, reset_id, sent)).code == "code_invalid"
-    assert await world.connection.fetchval("SELECT attempts FROM password_reset_codes") == 5
+    mine = await begin(bff)
+    old = await code(world)
+    strangers = await begin(bff)
+    new = await code(world, count=2)
+    for _ in range(5):
+        assert (await verify(bff, strangers, wrong_code())).code == "code_invalid"
+    assert (await verify(bff, strangers, new)).code == "challenge_expired"
+    assert (await verify(bff, mine, old)).code == "code_invalid"
+    assert (await verify(bff, mine, new)).status == 200
+    assert (await complete(bff, mine)).content["status"] == "complete"
+
+
+async def test_a_code_that_came_back_in_one_reset_opens_no_other(world: LegacyWorld) -> None:
+    await world.legacy()
+    bff = await world.bff()
+    mine = await begin(bff)
+    await code(world)
+    strangers = await begin(bff)
+    sent = await code(world, count=2)
+    assert (await verify(bff, mine, sent)).status == 200
+    assert (await verify(bff, strangers, sent)).code == "code_invalid"
+    assert (await complete(bff, strangers)).code == "challenge_expired"
+    assert (await complete(bff, mine)).content["status"] == "complete"
 
 
 async def test_a_code_expires_and_another_one_is_sent(world: LegacyWorld) -> None:
