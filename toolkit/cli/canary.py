@@ -10,6 +10,7 @@ import uvloop
 
 from toolkit.cli.environment import environment_option
 from toolkit.cli.options import Command, confirm, json_option, print_json, yes_option
+from toolkit.database import address
 from toolkit.environment import Environment
 from toolkit.errors import NEEDS_PERSON, UsageError
 from toolkit.migration.canary import Account, Proof, Typed, look_up, prove
@@ -77,8 +78,8 @@ def _ask(environment: Environment, account: Account) -> None:
     clerk = environment.clerk
     confirm(
         environment,
-        f"Put a stand-in for one account into the Clerk {clerk.instance_type} instance {account.instance} at {clerk.api_url}, "
-        "sign it in, and delete it again? Webhooks will tell of one user created and deleted.",
+        f"Put a stand-in for one account of the database {address(environment.database_url)} into the Clerk {clerk.instance_type} "
+        f"instance {account.instance} at {clerk.api_url}, sign it in, and delete it again? Webhooks will tell of one user created and deleted.",
     )
 
 

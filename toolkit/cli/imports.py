@@ -216,12 +216,13 @@ def _ended_event(ended: Ended) -> EndedEvent:
 def _ask(environment: Environment, selection: Selection) -> None:
     if environment.playbook.embedded_sandbox:
         return
-    due, instance = uvloop.run(look_ahead(environment, selection))
+    ahead = uvloop.run(look_ahead(environment, selection))
     clerk = environment.clerk
+    unproven = "" if ahead.is_proven else "No password was proven there yet (python -m toolkit canary). "
     confirm(
         environment,
-        f"Import {due:,} users ({selection}) of the database {address(environment.database_url)} into the Clerk "
-        f"{clerk.instance_type} instance {instance} at {clerk.api_url}?",
+        f"{unproven}Import {ahead.due:,} users ({selection}) of the database {address(environment.database_url)} into the Clerk "
+        f"{clerk.instance_type} instance {ahead.instance} at {clerk.api_url}?",
     )
 
 

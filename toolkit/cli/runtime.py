@@ -120,7 +120,7 @@ def sweep(environment: Environment, unverified_hours: float | None, yes: bool, a
         confirm(
             environment,
             f"{signups:,} signups are open in the database {address(environment.database_url)}. Finish or undo those that broke "
-            f"half way, there and in the Clerk {clerk.instance_type} instance at {clerk.api_url}?",
+            f"half way, there and in the Clerk {clerk.instance_type} instance at {clerk.api_url}, and remove what canaries left there?",
         )
     swept = uvloop.run(run_sweep(environment, unverified_hours))
     if as_json:

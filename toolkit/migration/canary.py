@@ -121,14 +121,15 @@ async def prove(environment: Environment, account: Account, typed: Typed) -> Pro
     return Proof(finding, account.kind, account.create.factor is not None, stand_in.left)
 
 
-async def require_none_refused(connection: Connection) -> None:
-    """Let nobody go over after a canary that did not hold, until one does. Raises CanaryDidNotHold."""
+async def require_none_refused(connection: Connection) -> bool:
+    """Let nobody go over after a canary that did not hold, until one does; whether there was one. Raises CanaryDidNotHold."""
     finding = await queries.last_finding(connection)
     if finding not in (None, HELD.code):
         raise CanaryDidNotHold(
             f"The last canary did not hold ({finding}): passwords may not work in Clerk, so nobody is sent. Find out why, and "
             "run `python -m toolkit canary` until it holds."
         )
+    return finding is not None
 
 
 @dataclass(frozen=True)

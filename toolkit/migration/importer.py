@@ -217,17 +217,25 @@ class Importer:
         return Outcome.not_linked(user, REASONS["row_keeps_changing"])
 
 
-async def look_ahead(environment: Environment, selection: Selection) -> tuple[int, str]:
-    """How many users of the selection are due, and the id of the instance that they would go to.
+@dataclass(frozen=True)
+class Ahead:
+    """What an import would begin with."""
 
-    Raises what the import raises before it sends anything.
-    """
+    due: int
+    instance: str
+    """The id of the Clerk instance."""
+    is_proven: bool
+    """A canary has shown that a password works there."""
+
+
+async def look_ahead(environment: Environment, selection: Selection) -> Ahead:
+    """What the import would begin with. Raises what it raises before it sends anything."""
     _ = environment.totp_keys
     async with open_source(environment, selection) as (connection, source):
-        await require_none_refused(connection)
+        is_proven = await require_none_refused(connection)
         count = await source.count()
     async with BackendClient(environment.clerk) as clerk:
-        return count.due, (await clerk.get_instance()).id
+        return Ahead(count.due, (await clerk.get_instance()).id, is_proven)
 
 
 async def _check(environment: Environment, connection: Connection, links: Links) -> Policy:

@@ -135,7 +135,7 @@ def show_canary(console: Console, proof: Proof) -> None:
         console.print(f"[green]The canary holds[/] ({what}): {finding.meaning}.", highlight=False)
     else:
         console.print(
-            f"[red]The canary does not hold[/] ({what}): {finding.code}. {escape(finding.meaning)}. "
+            f"[red]The canary does not hold[/] ({what}): {finding.code}. {escape(finding.meaning[0].upper() + finding.meaning[1:])}. "
             f"To do: {escape(finding.remedy)}.",
             highlight=False,
             soft_wrap=True,

@@ -72,7 +72,11 @@ async def test_another_environments_commands_are_refused(
     [
         (("migrate",), ["Install the source view", "as ax", "'demo'"]),
         (("migrate", "--rollback"), ["the migration ax-0006-source-view", "as ax", "'demo'"]),
-        (("import",), ["1 users (everybody)", "development instance ins_"]),
+        (("canary", "--email", "ada@example.com"), ["a stand-in for one account", "instance ins_"]),
+        (
+            ("import",),
+            ["No password was proven there yet", "1 users (everybody)", "development instance ins_"],
+        ),
         (("import", "--percent", "100", "--limit", "3"), ["1 users (100 % of all, 3 at most)"]),
         (("switch", "legacy_login", "off"), ["1 users are not in Clerk", "legacy_login to off"]),
         (("switch", "signup", "clerk"), ["becomes a user of Clerk", "signup to clerk"]),

@@ -30,7 +30,8 @@ from toolkit.migration.canary import (
     look_up,
     prove,
 )
-from toolkit.migration.selection import EmailUnknown
+from toolkit.migration.importer import look_ahead
+from toolkit.migration.selection import EmailUnknown, Selection
 from toolkit.standins import remove_left
 
 ADA = "ada@example.com"
@@ -134,6 +135,7 @@ async def test_after_a_canary_that_holds_again_people_go_over(world: World) -> N
     with pytest.raises(CanaryDidNotHold):
         await world.run()
     assert await finding(world) == "held"
+    assert (await look_ahead(world.environment, Selection())).is_proven
     assert (await world.run()).tally.as_json()["states"] == {"linked": 1}
 
 
