@@ -89,6 +89,8 @@ def preflight(
     does not hold.
     """
     proof = None
+    if canary_email is not None and users:
+        raise UsageError("--users lists users and nothing else. Run --canary by itself.")
     if canary_email is not None:
         proof = fly(environment, canary_email, with_code=with_code, password_stdin=password_stdin, yes=yes)
     elif with_code or password_stdin:

@@ -13,6 +13,7 @@ import asyncpg
 from toolkit.clerk import BackendClient
 from toolkit.database import NOT_MIGRATED, Connection, queries
 from toolkit.environment import Environment
+from toolkit.migration.canary import CanaryDidNotHold, require_none_refused
 from toolkit.migration.instance import cautions, misfits, policy_of, rate_of, read_settings
 from toolkit.migration.links import Links
 from toolkit.migration.plan import Create, Policy, Skip, plan
@@ -96,7 +97,7 @@ async def make_report(
             survey=found,
             clerk_users=clerk_users,
             is_migrated=source.is_installed,
-            misfits=[*link.misfits, *drift.misfits, *misfits(instance, found)],
+            misfits=[*await _canary(connection), *link.misfits, *drift.misfits, *misfits(instance, found)],
             cautions=[
                 *_not_compared(source, found),
                 *link.cautions,
@@ -114,6 +115,17 @@ async def _origin(connection: Connection) -> str:
         return str(await queries.origin(connection))
     except (*NOT_MIGRATED, asyncpg.InsufficientPrivilegeError):
         return ""
+
+
+async def _canary(connection: Connection) -> list[str]:
+    """That the import would send nobody, after a canary that did not hold; nothing where this role may not read that."""
+    try:
+        await require_none_refused(connection)
+    except CanaryDidNotHold as error:
+        return [str(error)]
+    except (*NOT_MIGRATED, asyncpg.InsufficientPrivilegeError):
+        pass
+    return []
 
 
 def _not_compared(source: Source, found: Survey) -> Iterator[str]:

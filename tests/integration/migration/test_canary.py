@@ -339,6 +339,7 @@ async def test_it_is_a_part_of_preflight(world: World, playbook: str) -> None:
     code, out, _ = await pipe(world, *arguments, "--json", text="another\n")
     assert code == 3
     told = json.loads(out)
-    assert (told["blocked"], told["canary"]["code"]) == (False, "wrong_or_peppered")
+    assert (told["blocked"], told["canary"]["code"]) == (True, "wrong_or_peppered")
+    assert told["misfits"][0].startswith("The last canary did not hold")
     code, out, _ = await pipe(world, *arguments, text="another\n")
     assert (code, "Nothing is in the way" in out) == (3, False)
