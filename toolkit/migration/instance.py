@@ -1,11 +1,17 @@
 """The Clerk instance: what a command asks of it before it begins, and what of its settings an operator must know."""
 
 import math
+from collections.abc import Iterator
 
 from toolkit.clerk import ClerkConfig, FrontendClient, InstanceSettings
 from toolkit.environment import Environment
 from toolkit.migration.plan import REASONS, Policy
 from toolkit.migration.survey import Survey
+
+DEVELOPMENT_USERS = 100
+"""Users that a development instance takes, https://clerk.com/docs/guides/how-clerk-works/system-limits."""
+SIGN_INS = 5
+"""Sign-ins from one address that Clerk takes in ten seconds."""
 
 
 async def read_settings(config: ClerkConfig) -> InstanceSettings:
@@ -78,8 +84,12 @@ def misfits(instance: InstanceSettings, found: Survey) -> list[str]:
     return faults
 
 
-def cautions(instance: InstanceSettings) -> list[str]:
+def cautions(instance: InstanceSettings, config: ClerkConfig, found: Survey, clerk_users: int) -> list[str]:
     """What the instance lets anybody do beside AX, or will not let AX do, though users can go over."""
+    return [*_of_settings(instance), *_of_kind(config, found, clerk_users), *_of_webhooks(found)]
+
+
+def _of_settings(instance: InstanceSettings) -> list[str]:
     told = []
     if instance.open_to_anybody:
         told.append(
@@ -103,4 +113,44 @@ def cautions(instance: InstanceSettings) -> list[str]:
             "Consent to legal terms is required of who signs up. The import goes past that, but signup here does not "
             "ask for it: leave the switch `signup` on `legacy`, or turn it off in Clerk's Dashboard."
         )
+    if not (instance.authenticator_app_enabled or instance.is_second_factor("phone_number")):
+        told.append(
+            "Neither authenticator applications nor text messages are on, so nobody can set up a second factor from here on. "
+            "Enable one under Multi-factor in Clerk's Dashboard."
+        )
+    if not instance.user_settings.attack_protection.user_lockout.enabled:
+        told.append(
+            "Clerk locks nobody out, however often a password is guessed. Enable the lockout under Protect in Clerk's Dashboard."
+        )
     return told
+
+
+def _of_kind(config: ClerkConfig, found: Survey, clerk_users: int) -> Iterator[str]:
+    """What a development instance can't do, and what a production instance needs for it."""
+    if config.instance_type == "development":
+        yield (
+            "Clerk takes the addresses of end users (Clerk-Proxy-Url) on production instances alone: here all share the BFF's, and "
+            f"the {SIGN_INS + 1}th sign-in within ten seconds is refused, whosever it is. Try logins one after the other."
+        )
+        if clerk_users + found.importable > DEVELOPMENT_USERS:
+            yield (
+                f"A development instance takes {DEVELOPMENT_USERS} users, unless Clerk has raised that for you. It has "
+                f"{clerk_users:,}, and {found.importable:,} would go over: the import stops where Clerk does "
+                "(user_quota_exceeded). Say --limit, or ask Clerk's support for more."
+            )
+    elif config.proxy_url is None:
+        yield (
+            "CLERK_PROXY_URL is not set, so to Clerk all end users have the BFF's address, and the "
+            f"{SIGN_INS + 1}th sign-in within ten seconds is refused, whosever it is. Set the proxy up on the instance's domain in "
+            "Clerk's Dashboard, and export its address here and to the BFF."
+        )
+
+
+def _of_webhooks(found: Survey) -> Iterator[str]:
+    """They can be neither read nor muted by the API."""
+    if found.importable:
+        yield (
+            f"If the instance has webhooks, user.created is sent for each of the {found.importable:,} users, and whoever greets new "
+            "users by it greets them all. Turn those endpoints off under Webhooks in Clerk's Dashboard meanwhile, or have them "
+            "leave out whoever has migration_run in the private metadata."
+        )

@@ -14,6 +14,7 @@ from toolkit.clerk import BackendClient
 from toolkit.database import NOT_MIGRATED, Connection, queries
 from toolkit.environment import Environment
 from toolkit.migration.canary import CanaryDidNotHold, require_none_refused
+from toolkit.migration.forecast import Forecast, foresee
 from toolkit.migration.instance import cautions, misfits, policy_of, rate_of, read_settings
 from toolkit.migration.links import Links
 from toolkit.migration.plan import Create, Policy, Skip, plan
@@ -48,6 +49,7 @@ class Report:
     """What must be changed before users go over, each with its remedy."""
     cautions: list[str]
     """What an operator should know of, each with its remedy; nothing waits for them."""
+    forecast: Forecast
     rate: float | None
     """Requests a second that the import will make at most; None without a limit."""
 
@@ -103,8 +105,9 @@ async def make_report(
                 *link.cautions,
                 *drift.cautions,
                 *_odd(found),
-                *cautions(instance),
+                *cautions(instance, config, found, clerk_users),
             ],
+            forecast=foresee(found, instance),
             rate=limit,
         )
 

@@ -41,6 +41,10 @@ class Survey:
     backup_codes: int = 0
     """Users with backup codes beside the second factor."""
     disabled: int = 0
+    passwordless: int = 0
+    """Users without a password who are not disabled."""
+    mailed_code: int = 0
+    """Users to whom Clerk's Device Trust mails a code at their first login, if the instance has it."""
     beyond_ascii: int = 0
     """Users with an address that has other letters, or a domain in punycode."""
     reasons: Counter[Reason] = field(default_factory=Counter)
@@ -91,6 +95,10 @@ class Survey:
             self.older_key += decided.factor.by_older_key
             self.backup_codes += bool(decided.factor.backup_codes)
         self.disabled += decided.banned
+        if not decided.banned:
+            self.passwordless += decided.digest is None
+            unknown_device = decided.factor is None and not decided.grace
+            self.mailed_code += unknown_device and user.email_verified and decided.digest is not None
 
     def _look_at(self, user: SourceUser) -> None:
         self.examined += 1

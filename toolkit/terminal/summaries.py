@@ -11,6 +11,7 @@ from rich.table import Table
 
 from toolkit.migration.canary import Proof
 from toolkit.migration.digests import Kind
+from toolkit.migration.forecast import Forecast
 from toolkit.migration.importer import Ended
 from toolkit.migration.plan import Reason, State, reason
 from toolkit.migration.preflight import Report
@@ -59,6 +60,7 @@ def show_preflight(console: Console, report: Report, typed: Typed, proof: Proof 
             f"At {report.rate:g} requests a second the import takes about {duration(report.seconds)}.",
             highlight=False,
         )
+    _show_forecast(console, report.forecast)
     if proof is not None:
         show_canary(console, proof)
     if report.blocked:
@@ -69,6 +71,35 @@ def show_preflight(console: Console, report: Report, typed: Typed, proof: Proof 
         console.print("[green]Nothing is in the way.[/]")
     for step in _next(report, typed, proof):
         console.print(escape(step), highlight=False, soft_wrap=True)
+
+
+def _show_forecast(console: Console, forecast: Forecast) -> None:
+    """What people will notice."""
+    rows: dict[str, object] = {
+        "nothing: they log in as before": forecast.nothing,
+        "a code by mail at the first login, if the instance has Device Trust": forecast.mailed_code,
+        "they have no password, and set one by a code": forecast.new_password,
+        "they are disabled, and banned in Clerk": forecast.banned,
+        "nothing yet: they stay on legacy": forecast.staying,
+    }
+    console.print(_pairs("\nWhat people will notice", rows))
+    if forecast.leaked_reset:
+        console.print(
+            f"Of {forecast.leaked_reset:,} passwords, those that are known to have leaked must be reset before their users get "
+            "in. How many that are only Clerk can tell, at each one's login.",
+            highlight=False,
+        )
+    if forecast.lockout_attempts is not None:
+        console.print(
+            f"Whoever fails {forecast.lockout_attempts} times in all (passwords, codes, resets) is locked out by Clerk for "
+            f"{forecast.lockout_minutes} minutes.",
+            highlight=False,
+        )
+    console.print(
+        f"New passwords need {forecast.password_length} characters and what else the instance's rules say; those that go along "
+        "need not.",
+        highlight=False,
+    )
 
 
 def _next(report: Report, typed: Typed, proof: Proof | None) -> Iterator[str]:
@@ -90,6 +121,7 @@ def preflight_json(report: Report, proof: Proof | None = None) -> dict[str, obje
         **_survey_json(report.survey),
         "misfits": report.misfits,
         "cautions": report.cautions,
+        "forecast": asdict(report.forecast),
         "rate": report.rate,
         "seconds": report.seconds,
         "blocked": report.blocked,

@@ -7,19 +7,22 @@ from unittest.mock import Mock
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 
 from tests.unit.clerk.answers import PASSWORD_SETTINGS
 from tests.unit.migration.test_plan import NONCE, OLDER, ORDINARY, POLICY, SECRET, WITH_CODES, WITH_TOTP
-from toolkit.clerk import InstanceSettings
+from toolkit.clerk import ClerkConfig, InstanceSettings
 from toolkit.migration.digests import Kind
+from toolkit.migration.forecast import Forecast, foresee
 from toolkit.migration.instance import cautions, misfits
-from toolkit.migration.plan import REASONS, Reason, Skip, plan
+from toolkit.migration.plan import REASONS, Policy, Reason, Skip, plan
 from toolkit.migration.preflight import survey
 from toolkit.migration.source import SourceUser
 from toolkit.migration.survey import EXAMPLES, KINDS, Finding, Survey
 
 Attribute = Mapping[str, bool]
+PRODUCTION = ClerkConfig(secret_key=SecretStr("sk_live_aaaabbbbcccc"), proxy_url="https://ax.example/__clerk")
+DEVELOPMENT = ClerkConfig(secret_key=SecretStr("sk_test_aaaabbbbcccc"))
 NO_PASSWORDS: Attribute = {"enabled": False}
 
 
@@ -31,6 +34,7 @@ def instance(
     legal_consent: bool = False,
     enumeration_protection: bool = True,
     leaked_refused: bool = False,
+    lockout: bool = True,
     **changes: Attribute,
 ) -> InstanceSettings:
     """An instance that fits and needs no caution, after these changes of settings and attributes."""
@@ -54,7 +58,7 @@ def instance(
                 "password_settings": {**PASSWORD_SETTINGS, "enforce_hibp_on_sign_in": leaked_refused},
                 "attack_protection": {
                     "enumeration_protection": {"enabled": enumeration_protection},
-                    "user_lockout": {"enabled": True, "max_attempts": 10, "duration_in_minutes": 60},
+                    "user_lockout": {"enabled": lockout, "max_attempts": 10, "duration_in_minutes": 60},
                 },
             },
             "display_config": {"application_name": "AX", "instance_environment_type": "production"},
@@ -71,9 +75,9 @@ USERS = Survey(
 )
 
 
-def count(found: Survey, user: SourceUser) -> None:
+def count(found: Survey, user: SourceUser, policy: Policy = POLICY) -> None:
     """Count a user by what the row alone says."""
-    decided = plan(user, POLICY)
+    decided = plan(user, policy)
     if isinstance(decided, Skip):
         found.stay(user, decided.reason)
     else:
@@ -152,12 +156,17 @@ def test_backup_codes_are_missed_by_those_who_have_some() -> None:
         (instance(enumeration_protection=False), "Clerk tells anybody whether an address has an account."),
         (instance(leaked_refused=True), "Whoever has a leaked password is kept from signing in"),
         (instance(legal_consent=True), "Consent to legal terms is required of who signs up."),
+        (
+            instance(authenticator_app={"enabled": False}),
+            "Neither authenticator applications nor text messages",
+        ),
+        (instance(lockout=False), "Clerk locks nobody out"),
     ],
 )
 def test_what_an_operator_should_know_is_told_once_with_its_remedy(
     settings: InstanceSettings, told: str
 ) -> None:
-    [said] = cautions(settings)
+    [said] = cautions(settings, PRODUCTION, Survey(), 0)
     assert said.startswith(told)
     assert "Dashboard" in said
     assert misfits(settings, USERS) == []
@@ -165,7 +174,69 @@ def test_what_an_operator_should_know_is_told_once_with_its_remedy(
 
 @pytest.mark.parametrize("mode", ["restricted", "waitlist"])
 def test_an_instance_that_keeps_people_out_needs_no_caution(mode: str) -> None:
-    assert cautions(instance(sign_up_mode=mode)) == []
+    assert cautions(instance(sign_up_mode=mode), PRODUCTION, Survey(), 0) == []
+
+
+def test_text_messages_are_a_second_factor_to_set_up_too() -> None:
+    texts = instance(
+        authenticator_app={"enabled": False},
+        phone_number={"enabled": True, "required": False, "used_for_second_factor": True},
+    )
+    assert cautions(texts, PRODUCTION, Survey(), 0) == []
+
+
+def test_a_production_instance_without_a_proxy_is_told_who_shares_an_address() -> None:
+    [said] = cautions(instance(), PRODUCTION.model_copy(update={"proxy_url": None}), Survey(), 0)
+    assert said.startswith("CLERK_PROXY_URL is not set")
+    assert "the 6th sign-in within ten seconds is refused" in said
+
+
+@pytest.mark.parametrize(("already", "told"), [(99, 1), (100, 2)])
+def test_a_development_instance_has_no_proxy_and_takes_a_hundred_users(already: int, told: int) -> None:
+    one = Survey(importable=1)
+    proxy, *more = cautions(instance(), DEVELOPMENT, one, already)
+    assert "production instances alone" in proxy
+    assert len(more) == told
+    assert told == 1 or more[0].startswith("A development instance takes 100 users")
+
+
+def test_webhooks_tell_of_each_user_who_goes_over() -> None:
+    [said] = cautions(instance(), PRODUCTION, USERS, 0)
+    assert "user.created is sent for each of the 1,500 users" in said
+
+
+def test_the_forecast_counts_who_notices_what() -> None:
+    found = Survey()
+    passwordless = replace(ORDINARY, password_digest=None)
+    for user in (
+        *[ORDINARY] * 7,
+        *[WITH_TOTP] * 3,
+        *[replace(ORDINARY, email_verified=False)] * 2,
+        *[passwordless] * 4,
+        replace(ORDINARY, disabled=True),
+        replace(passwordless, disabled=True),
+        *[replace(ORDINARY, email=None)] * 5,
+    ):
+        count(found, user, replace(POLICY, device_trust="enforce"))
+    foreseen = foresee(found, instance(leaked_refused=True))
+    assert foreseen == Forecast(
+        nothing=3 + 2,
+        mailed_code=7,
+        new_password=4,
+        banned=2,
+        staying=5,
+        leaked_reset=12,
+        lockout_attempts=10,
+        lockout_minutes=60,
+        password_length=8,
+    )
+    assert (
+        foreseen.nothing + foreseen.mailed_code + foreseen.new_password + foreseen.banned == found.importable
+    )
+    spared = Survey()
+    count(spared, ORDINARY, replace(POLICY, device_trust="grace"))
+    told = foresee(spared, instance(lockout=False))
+    assert (told.nothing, told.mailed_code, told.leaked_reset, told.lockout_attempts) == (1, 0, 0, None)
 
 
 async def test_a_survey_ends_at_the_limit_of_users_that_would_go_over() -> None:

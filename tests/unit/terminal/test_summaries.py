@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from io import StringIO
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from tests.unit.migration.test_plan import ORDINARY, SECRET, WITH_TOTP
 from tests.unit.migration.test_preflight import count
 from toolkit.migration.digests import kind_of
+from toolkit.migration.forecast import Forecast
 from toolkit.migration.importer import Ended
 from toolkit.migration.ledger import Outcome
 from toolkit.migration.plan import REASONS, State
@@ -63,6 +64,17 @@ BLOCKED = Report(
     is_migrated=True,
     misfits=["Passwords are off. Enable “Password” in Clerk's Dashboard."],
     cautions=["Anybody may sign up at Clerk itself."],
+    forecast=Forecast(
+        nothing=1204,
+        mailed_code=3,
+        new_password=5,
+        banned=7,
+        staying=104,
+        leaked_reset=1207,
+        lockout_attempts=10,
+        lockout_minutes=60,
+        password_length=8,
+    ),
     rate=0.1,
 )
 
@@ -88,6 +100,14 @@ def test_preflight_counts_the_users() -> None:
         "disabled, to be banned 1",
         "argon2id m=8,t=1,p=1 3 weak",
         "no password 0",
+        "nothing: they log in as before 1,204",
+        "a code by mail at the first login, if the instance has Device Trust 3",
+        "they have no password, and set one by a code 5",
+        "they are disabled, and banned in Clerk 7",
+        "nothing yet: they stay on legacy 104",
+        "Of 1,207 passwords, those that are known to have leaked must be reset",
+        "Whoever fails 10 times in all (passwords, codes, resets) is locked out by Clerk for 60 minutes.",
+        "New passwords need 8 characters",
         "At 0.1 requests a second the import takes about 30 s.",
     ):
         assert line in told
@@ -111,15 +131,19 @@ def test_a_few_users_of_each_reason_are_named_with_the_number_left_out() -> None
 
 
 def test_preflight_names_the_next_command_when_nothing_is_in_the_way() -> None:
-    told = preflight(
-        Report(Count(1, 0), clean(), clerk_users=0, is_migrated=True, misfits=[], cautions=[], rate=None)
+    report = replace(
+        BLOCKED, count=Count(1, 0), survey=clean(), clerk_users=0, misfits=[], cautions=[], rate=None
     )
+    told = preflight(report)
     assert "Nothing is in the way that can be seen from here." in told
     assert told.endswith(
         "Whether passwords work in Clerk, a canary tells: python -m toolkit canary --env sandbox --email EMAIL "
         "Next: python -m toolkit import --env sandbox --cohort 'the staff'"
     )
     assert "migrate" not in told
+    assert "Then, to prepare the database: python -m toolkit migrate --env sandbox" in preflight(
+        replace(report, is_migrated=False)
+    )
     for absent in ("Not everybody", "In the way:", "Note:", "Not carried over", "requests a second"):
         assert absent not in told
 
@@ -161,6 +185,7 @@ def test_preflight_for_programs() -> None:
         ],
         "misfits": BLOCKED.misfits,
         "cautions": BLOCKED.cautions,
+        "forecast": asdict(BLOCKED.forecast),
         "rate": 0.1,
         "seconds": pytest.approx(30),
         "blocked": True,
