@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Tests wait more than they compute: more workers than two cores.
+WORKERS ?= 4
 READY  := $(VENV)/.ready
 NPM    := $(VENV)/npm
 SDKS   := tests/integration/emulator/node
@@ -31,7 +33,7 @@ serve: $(READY) ## Serve login and signup on the sandbox, at http://127.0.0.1:84
 	@exec $(BIN)/python -m bff --env sandbox --port $(or $(PORT),8400)
 
 test: $(READY) $(NPM)/.ready browser ## Run the tests
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 removal: $(READY) browser ## Delete legacy from a copy of the tree, and run what remains of the BFF's tests
 	@$(BIN)/python -m tests.removal $(ARGS)
