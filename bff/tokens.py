@@ -1,6 +1,7 @@
 """Tokens: random ones that a browser holds and Postgres knows by their hash, and others' secrets, kept encrypted."""
 
 import hashlib
+import hmac
 import os
 import secrets
 from typing import NamedTuple
@@ -8,6 +9,8 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _NONCE_BYTES = 12
 
@@ -25,7 +28,10 @@ def hash_token(token: str) -> bytes:
 
 
 def hash_code(user_id: UUID, code: str) -> bytes:
-    """What is remembered of a code that was used, as long as it could be used again: of one user's alone."""
+    """What is remembered of a code that was used, as long as it could be used again: of one user's alone.
+
+    It opens nothing any more, so that whoever finds it out by trying all has nothing. For other codes: `Cipher.hash_code`.
+    """
     return hash_token(f"{user_id} {code}")
 
 
@@ -37,10 +43,15 @@ class Sealed(NamedTuple):
 
 
 class Cipher:
-    """Encrypts what is stored of Clerk's, such as client tokens. `key` has 32 bytes."""
+    """Keeps secrets from whoever reads the database: encrypts what is stored of Clerk's, such as client tokens. `key` has 32 bytes."""
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
+        self._code_key = HKDF(SHA256(), 32, salt=None, info=b"codes").derive(key)
+
+    def hash_code(self, whose: UUID, code: str) -> bytes:
+        """HMAC-SHA-256 of a code that may still open something: it has so few digits that a mere hash would tell it."""
+        return hmac.digest(self._code_key, f"{whose} {code}".encode(errors="surrogatepass"), "sha256")
 
     def seal(self, text: str) -> Sealed:
         """Encrypt a text."""

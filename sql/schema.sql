@@ -405,7 +405,7 @@ COMMENT ON COLUMN clerk_migration.signups.email_address_id IS 'The address''s id
 COMMENT ON COLUMN clerk_migration.signups.clerk_session_id IS 'The session in Clerk that the code is tried with.';
 COMMENT ON COLUMN clerk_migration.signups.client_token_cipher IS 'Clerk''s client token, AES-256-GCM with its tag at the end.';
 COMMENT ON COLUMN clerk_migration.signups.password_hash IS 'Of a decoy, while it lasts: what scrypt makes of what was typed as password.';
-COMMENT ON COLUMN clerk_migration.signups.code_hash IS 'SHA-256 of a code that is being tried in Clerk, or whose answer was lost.';
+COMMENT ON COLUMN clerk_migration.signups.code_hash IS 'HMAC-SHA-256, with a key of the BFF, of a code that is being tried in Clerk, or whose answer was lost.';
 COMMENT ON COLUMN clerk_migration.signups.reason IS 'Why it was undone.';
 
 -- Logins

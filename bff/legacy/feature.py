@@ -33,7 +33,7 @@ def mount(parts: Parts) -> None:
     parts.app[LEGACY_SYSTEM] = LegacySystem(parts.database, passwords, rehashing, parts.environment.totp_keys)
     parts.app[LEGACY_FACTORS] = LegacyFactors(parts.database, parts.environment.totp_keys)
     parts.app[LEGACY_PASSWORDS] = LegacyPasswords(parts.database, passwords)
-    parts.app[LEGACY_RESETS] = LegacyResets(parts.database, passwords, parts.mailer)
+    parts.app[LEGACY_RESETS] = LegacyResets(parts.database, parts.cipher, passwords, parts.mailer)
     sessions = Sessions(parts.settings.session, parts.cipher)
     parts.app[LEGACY_SIGNUP] = LegacySignup(parts.database, sessions, passwords)
     busy = Gauge(

@@ -1,4 +1,4 @@
-"""Resets of passwords that AX keeps: a code by mail, kept as its hash in `password_reset_codes`, one live code a user."""
+"""Resets of passwords that AX keeps: a code by mail, of which `password_reset_codes` keeps an HMAC, one live code a user."""
 
 import secrets
 from uuid import UUID
@@ -25,7 +25,7 @@ from bff.proof.systems import (
     Trust,
 )
 from bff.refusals import CodeInvalid, CredentialsInvalid, MethodUnavailable
-from bff.tokens import hash_token
+from bff.tokens import Cipher
 from bff.visitor import Visitor
 from toolkit.database import Connection, queries
 
@@ -42,8 +42,9 @@ class LegacyResets:
 
     name: SystemName = "legacy"
 
-    def __init__(self, database: Database, passwords: Passwords, mailer: Mailer) -> None:
+    def __init__(self, database: Database, cipher: Cipher, passwords: Passwords, mailer: Mailer) -> None:
         self._database = database
+        self._cipher = cipher
         self._passwords = passwords
         self._mailer = mailer
 
@@ -56,7 +57,10 @@ class LegacyResets:
             await _hold(connection, account)
             await queries.forget_live_reset_codes(connection, user_id=account.id, lifetime=LIFETIME)
             code_id: UUID = await queries.add_reset_code(
-                connection, user_id=account.id, code_hash=hash_token(code), lifetime=LIFETIME
+                connection,
+                user_id=account.id,
+                code_hash=self._cipher.hash_code(account.id, code),
+                lifetime=LIFETIME,
             )
             mail = Mail("password_reset_code", account.email, visitor, code=code, lifetime=LIFETIME)
             await self._mailer.add(connection, mail)
@@ -72,7 +76,8 @@ class LegacyResets:
         """
         async with self._database.connection() as connection:
             live = await queries.live_reset_code(connection, user_id=account.id)
-        if live is None or not secrets.compare_digest(live["code_hash"], hash_token(code)):
+        given = self._cipher.hash_code(account.id, code)
+        if live is None or not secrets.compare_digest(live["code_hash"], given):
             raise CodeInvalid
         async with self._database.transaction() as connection:
             await _hold(connection, account)

@@ -17,7 +17,7 @@ from bff.sessions.service import ClerkSession, Delivery
 from bff.signup import invites
 from bff.signup.clerk import CodeSent
 from bff.signup.person import Person
-from bff.tokens import Cipher, Sealed, hash_token
+from bff.tokens import Cipher, Sealed
 from toolkit.clerk.addresses import normal_address
 from toolkit.database import Connection, queries
 
@@ -177,7 +177,7 @@ class Storage:
         """
         async with self._database.connection() as connection:
             record = await queries.try_code(
-                connection, signup_id=signup_id, code_hash=_hash_code(signup_id, code)
+                connection, signup_id=signup_id, code_hash=self._cipher.hash_code(signup_id, code)
             )
         if record is None:
             raise SignupEnded
@@ -186,7 +186,9 @@ class Storage:
     async def forget_code(self, signup_id: UUID, code: str) -> None:
         """Forget a code that was tried and is known to have proven nothing."""
         async with self._database.connection() as connection:
-            await queries.forget_code(connection, signup_id=signup_id, code_hash=_hash_code(signup_id, code))
+            await queries.forget_code(
+                connection, signup_id=signup_id, code_hash=self._cipher.hash_code(signup_id, code)
+            )
 
     def _sent(self, record: Mapping[str, Any]) -> CodeSent:
         token = self._cipher.open(Sealed(record["token_cipher"], record["token_nonce"]))
@@ -202,7 +204,3 @@ async def become_decoy(connection: Connection, signup_id: UUID, password_hash: b
 async def verify(connection: Connection, signup_id: UUID) -> bool:
     """Write down that the address is verified, which ends the signup; whether it had not ended before."""
     return bool(await queries.verify_signup(connection, signup_id=signup_id))
-
-
-def _hash_code(signup_id: UUID, code: str) -> bytes:
-    return hash_token(f"{signup_id} {code}")

@@ -1,6 +1,7 @@
 """Signing up: complete, or nothing is left of it (invariant 5)."""
 
 import asyncio
+import hashlib
 import json
 import time
 from datetime import timedelta
@@ -535,6 +536,9 @@ async def test_the_answer_to_the_right_code_is_lost(world: World, bff: Bff) -> N
     (mail,) = await world.mail(NEW)
     world.emulator.add_fault({"match": {"path": "*/attempt_verification"}, "drop": "after"})
     assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 503
+    kept = await world.connection.fetchval("SELECT code_hash FROM clerk_migration.signups")
+    guesses = (mail["code"], f"{begun.content['signup_id']} {mail['code']}")
+    assert kept not in [hashlib.sha256(guess.encode()).digest() for guess in guesses], "invariant 8"
     assert (await bff.verify(begun.content["signup_id"], mail["code"])).status == 200
 
 

@@ -23,6 +23,7 @@ from bff.proof.service import Claim
 from bff.proof.systems import Changed, Proved, State
 from bff.refusals import ReauthenticationRequired
 from bff.sessions.service import Session, User
+from bff.tokens import Cipher
 from bff.visitor import Visitor
 from tests.integration.bff.conftest import PASSWORD, Bff
 from tests.integration.bff.test_password_change import NEW, change
@@ -118,7 +119,7 @@ class Case:
     async def proven_reset(self) -> Callable[[Schedule], Awaitable[object]]:
         """The last step of a reset to NEW, whose code came back."""
         outbox = Outbox()
-        resets = LegacyResets(self.database, self.passwords, cast("Mailer", outbox))
+        resets = LegacyResets(self.database, Cipher(bytes(32)), self.passwords, cast("Mailer", outbox))
         sent = await resets.send_code(self.account, "email", NOBODY)
         state: State = await resets.check_code(self.account, sent.state, outbox.codes[0], "none", NOBODY)
 

@@ -1,6 +1,8 @@
 """Tokens, and the encryption of Clerk's."""
 
 import base64
+import hmac
+from uuid import uuid4
 
 import pytest
 
@@ -32,6 +34,20 @@ def test_a_sealed_token_that_was_changed_does_not_open() -> None:
         changed = bytearray(sealed.cipher)
         changed[place] ^= 1
         assert cipher.open(Sealed(bytes(changed), sealed.nonce)) is None
+
+
+def test_a_code_is_hashed_with_the_key_and_for_its_owner() -> None:
+    whose, other = uuid4(), uuid4()
+    kept = Cipher(b"k" * 32).hash_code(whose, "123456")
+    assert kept == Cipher(b"k" * 32).hash_code(whose, "123456")
+    others = {
+        Cipher(b"l" * 32).hash_code(whose, "123456"),
+        Cipher(b"k" * 32).hash_code(other, "123456"),
+        Cipher(b"k" * 32).hash_code(whose, "123457"),
+        hmac.digest(b"k" * 32, f"{whose} 123456".encode(), "sha256"),  # the key of the encryption itself
+    }
+    assert len(others) == 4
+    assert kept not in others
 
 
 @pytest.mark.parametrize("sealed", [Sealed(None, None), Sealed(b"x" * 32, None)])
