@@ -73,14 +73,14 @@ RETURNING true;
 
 -- name: void_challenges(user_id)!
 -- The ways in to an account have changed: who is in the middle of proving something for it, perhaps with the password from
--- before, begins anew. Not meant is what is being set up in a session, nor a reset that waits for its code: whoever began that
--- must not learn that there is an account (invariant 9).
+-- before, begins anew. A reset that waits for its code becomes one for nobody, which no code finishes: whoever began it must
+-- not learn that there is an account (invariant 9). Not meant is what is being set up in a session.
 UPDATE clerk_migration.challenges
-SET used_at = now()
-WHERE
-    user_id = :user_id::text
-    AND (purpose IN ('login', 'reauthentication') OR kind = 'new_password')
-    AND used_at IS NULL;
+SET
+    user_id = CASE WHEN kind = 'reset_code' THEN gen_random_uuid()::text ELSE user_id END,
+    system = CASE WHEN kind = 'reset_code' THEN 'legacy' ELSE system END,
+    used_at = CASE WHEN kind = 'reset_code' THEN NULL ELSE now() END
+WHERE user_id = :user_id::text AND purpose IN ('login', 'reauthentication', 'reset') AND used_at IS NULL;
 
 -- name: spend_code(user_id, code_hash, step, lifetime)$
 -- Use up an authenticator code, and with it all of older steps: true once. To be called with the user's row locked, so that
