@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from prometheus_client import Gauge
 
 from bff import accounts
 from bff.accounts import Account
@@ -81,12 +82,18 @@ class Changes:
     """Writes changes down, and what came of them."""
 
     def __init__(
-        self, database: Database, sessions: Sessions, clerk_sessions: ClerkSessions, events: Events
+        self,
+        database: Database,
+        sessions: Sessions,
+        clerk_sessions: ClerkSessions,
+        events: Events,
+        unsettled: Gauge,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._clerk_sessions = clerk_sessions
         self._events = events
+        self._unsettled = unsettled
 
     @asynccontextmanager
     async def making(self, change: Change) -> AsyncIterator[Making]:
@@ -144,6 +151,8 @@ class Changes:
             ]
         for record in records:
             await self._settle(record, happened)
+        async with self._database.connection() as connection:
+            self._unsettled.set(await queries.unsettled_changes(connection))
 
     async def _settle(self, record: Any, happened: Happened) -> None:
         change = Change(
@@ -160,7 +169,11 @@ class Changes:
             done = account is not None and await happened(account, change)
         except Refusal as refusal:
             _log.warning(
-                "it is not known yet whether a change was made", kind=change.kind, error=str(refusal)
+                "it is not known yet whether a change was made",
+                kind=change.kind,
+                user_id=str(change.user_id),
+                change_id=record["id"],
+                reason=type(refusal).__name__,
             )
             return
         if done:
@@ -175,7 +188,13 @@ class Changes:
             async with self._database.transaction() as connection:
                 await self._write(change_id, change, connection)
         except ToolkitError as error:
-            _log.error("a change is written down later", kind=change.kind, error=str(error))
+            _log.error(
+                "a change is written down later",
+                kind=change.kind,
+                user_id=str(change.user_id),
+                change_id=change_id,
+                error=str(error),
+            )
 
     async def _write(self, change_id: int, change: Change, connection: Connection) -> None:
         """Write down that a change was made, tell the owner, and end their other sessions if that was wanted: once."""

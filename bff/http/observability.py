@@ -43,6 +43,11 @@ class Metrics:
             "1 while Clerk is left alone after too many failures.",
             registry=self.registry,
         )
+        self.changes_unsettled = Gauge(
+            "bff_changes_unsettled",
+            "Changes of passwords and second factors of which it is not known whether they were made.",
+            registry=self.registry,
+        )
 
     def note(self, method: str, route: str, status: int, took: float) -> None:
         """Count an answer."""

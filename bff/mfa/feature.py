@@ -33,7 +33,7 @@ def mount(parts: Parts) -> None:
     if LEGACY_FACTORS in parts.app:
         factors["legacy"] = parts.app[LEGACY_FACTORS]
     events = Events(parts.mailer)
-    changes = Changes(parts.database, sessions, clerk_sessions, events)
+    changes = Changes(parts.database, sessions, clerk_sessions, events, parts.metrics.changes_unsettled)
     service = MfaService(
         parts.database, sessions, Challenges(parts.cipher), changes, events, parts.limits, factors
     )

@@ -33,7 +33,9 @@ def mount(parts: Parts) -> None:
     }
     if LEGACY_PASSWORDS in parts.app:
         systems["legacy"] = parts.app[LEGACY_PASSWORDS]
-    changes = Changes(parts.database, sessions, clerk_sessions, Events(parts.mailer))
+    changes = Changes(
+        parts.database, sessions, clerk_sessions, Events(parts.mailer), parts.metrics.changes_unsettled
+    )
     service = PasswordService(
         parts.database,
         sessions,

@@ -147,7 +147,7 @@ class PasswordService:
                 raise _Moved from None
             except (Gone, CredentialsInvalid):
                 raise ChallengeExpired from None
-        await self._resets.end(reset_id)
+        await self._resets.completed(reset_id)
         if signup_id is not None:
             await self._signups.end(account, signup_id)
         return result

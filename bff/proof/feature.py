@@ -49,6 +49,7 @@ def resets(parts: Parts) -> Resets:
         parts.limits,
         systems,
         Veil(parts.settings.login.failure_seconds),
+        parts.metrics.registry,
     )
     parts.at_end(clerk_sessions.close)
     parts.at_end(parts.app[RESETS].close)

@@ -12,6 +12,7 @@ from datetime import datetime
 from uuid import uuid4
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 
 from bff import accounts, emails
 from bff.accounts import Account
@@ -80,6 +81,7 @@ class Resets:
         limits: Limits,
         systems: Sequence[ResetSystem],
         veil: Veil,
+        registry: CollectorRegistry,
     ) -> None:
         self._database = database
         self._challenges = challenges
@@ -88,6 +90,11 @@ class Resets:
         self._systems = {system.name: system for system in systems}
         self._veil = veil
         self._sending: set[asyncio.Task[str | None]] = set()
+        self._count = Counter(
+            "bff_resets", "What came of resets of passwords.", ["outcome"], registry=registry
+        )
+        for outcome in ("begun", "sent", "not_sent", "proven", "completed"):
+            self._count.labels(outcome)
 
     async def begin(self, email: str, method: ResetMethod, visitor: Visitor) -> ResetBegun:
         """Begin a reset for whoever has an address. Raises TooManyAttempts or AuthenticationUnavailable, alike for all."""
@@ -157,6 +164,7 @@ class Resets:
             expires_at = await self._challenges.advance(connection, reset_id, "new_password", state)
         if expires_at is None:
             raise ChallengeExpired
+        self._count.labels("proven").inc()
         return expires_at
 
     async def proven(self, reset_id: str) -> ProvenReset:
@@ -169,8 +177,13 @@ class Resets:
         system = self._systems.get(challenge.system) if system_of(account) == challenge.system else None
         return ProvenReset(challenge.state, account, _method(challenge), system)
 
+    async def completed(self, reset_id: str) -> None:
+        """The new password is set."""
+        await self.end(reset_id)
+        self._count.labels("completed").inc()
+
     async def end(self, reset_id: str) -> None:
-        """The new password is set: the reset is good for nothing any more."""
+        """The reset is good for nothing any more."""
         async with self._database.connection() as connection:
             await self._challenges.use(connection, reset_id)
 
@@ -206,6 +219,7 @@ class Resets:
         )
         async with self._database.connection() as connection:
             reset_id, expires_at = await self._challenges.open(connection, challenge)
+        self._count.labels("begun").inc()
         await self._limits.spend(("code_pause_by_challenge", reset_id))
         return ResetBegun(reset_id, expires_at, self._pause)
 
@@ -291,12 +305,28 @@ class Resets:
             async with self._database.connection() as connection:
                 await self._challenges.keep_state(connection, reset_id, sent.state)
         except (Refusal, Gone, Changed, ToolkitError) as error:
-            _log.warning("a code to reset a password was not sent", system=system.name, error=repr(error))
+            self._count.labels("not_sent").inc()
+            _log.warning(
+                "a code to reset a password was not sent",
+                system=system.name,
+                method=method,
+                user_id=str(account.id),
+                reason=_reason(error),
+            )
             return None
         except Exception:
-            _log.exception("a code to reset a password was not sent")
+            self._count.labels("not_sent").inc()
+            _log.exception("a code to reset a password was not sent", user_id=str(account.id))
             return None
+        self._count.labels("sent").inc()
         return sent.to
+
+
+def _reason(error: Exception) -> str:
+    """Why a code was not sent, as the log tells: a refusal's outcome is the word that logins are counted by."""
+    if isinstance(error, ToolkitError):
+        return str(error)
+    return (error.outcome if isinstance(error, Refusal) else None) or type(error).__name__
 
 
 def _method(challenge: Challenge) -> ResetMethod:

@@ -40,6 +40,10 @@ FROM (
 WHERE c.id = due.id
 RETURNING c.id, c.user_id, c.session_id, c.kind, c.subject, c.sign_out_others, c.ip_address, c.user_agent;
 
+-- name: unsettled_changes()$
+-- How many changes there are that nobody finished in time, and of which a look could not tell yet what came of them.
+SELECT count(*) FROM clerk_migration.changes WHERE lost AND shelved_at IS NULL;
+
 -- name: shelve_change(change_id)!
 -- A look found that it was not done. Who asked for it may hear otherwise all the same, later than anybody thought.
 UPDATE clerk_migration.changes SET shelved_at = now() WHERE id = :change_id;

@@ -147,6 +147,12 @@ class Bff:
     async def signed_in(self, token: str) -> bool:
         return (await self.call("GET", "/auth/session", token=token)).status == 200
 
+    async def metric(self, name: str) -> float:
+        """What /metrics says of one, which is named with its labels."""
+        lines = (await self.call("GET", "/metrics")).content.splitlines()
+        (value,) = [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
+        return float(value)
+
     def kill(self) -> None:
         self.process.kill()
 

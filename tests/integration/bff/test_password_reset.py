@@ -1,6 +1,7 @@
 """Resetting a password that was forgotten, or that must be replaced."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -445,6 +446,48 @@ async def test_what_became_of_a_reset_that_nobody_finished_is_found_out(world: W
     await world.settle_changes()
     assert await bff.signed_in(before) is (drop == "before")
     assert ("password_reset" in await kinds(world)) is (drop == "after")
+
+
+async def test_an_operator_sees_what_comes_of_resets(world: World) -> None:
+    world.limits["reset_code_by_user"] = most(1, 1_000_000)
+    await world.migrated()
+    bff = await world.bff()
+    await begin(bff, NOBODY)
+    reset_id = await proven(world, bff)
+    await begin(bff)
+    await until(lambda: "was not sent" in bff.log.read_text())
+    assert (await complete(bff, reset_id)).status == 200
+    (told,) = [json.loads(line) for line in bff.log.read_text().splitlines() if "was not sent" in line]
+    assert (told["user_id"], told["reason"]) == (await world.id_of(EMAIL), "limited")
+    assert {
+        outcome: await bff.metric(f'bff_resets_total{{outcome="{outcome}"}}')
+        for outcome in ("begun", "sent", "not_sent", "proven", "completed")
+    } == {"begun": 3, "sent": 1, "not_sent": 1, "proven": 1, "completed": 1}
+
+
+async def test_an_operator_sees_that_it_is_not_known_what_came_of_a_reset(world: World) -> None:
+    await world.migrated()
+    bff = await world.bff({"bff.changes.SECONDS": 0.1})
+    reset_id = await proven(world, bff)
+    world.emulator.add_fault({"match": {"path": "*/reset_password"}, "times": 100, "drop": "after"})
+    world.emulator.add_fault(
+        {"match": {"path": "/v1/client/sign_ins/*", "method": "GET"}, "times": 100, "status": 503}
+    )
+    assert (await complete(bff, reset_id)).status == 503
+    world.emulator.add_fault({"match": {"path": "/v1/users/*"}, "times": 1000, "status": 503})
+
+    async def unsettled(count: int) -> None:
+        async def so() -> bool:
+            return await bff.metric("bff_changes_unsettled") == count
+
+        await until(so)
+
+    await unsettled(1)
+    await world.connection.execute("UPDATE clerk_migration.changes SET look_at = now()")
+    await until(lambda: "it is not known yet" in bff.log.read_text())
+    world.emulator.clear_faults()
+    await world.settle_changes()
+    await unsettled(0)
 
 
 @pytest.mark.parametrize("refused", ["429", "breaker", "connection"])
