@@ -22,6 +22,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from toolkit.errors import NEEDS_PERSON
+
 PRODUCTION_RATE = 100
 MINUTE_USERS = 6_600
 UNLIMITED_USERS = 30_000
@@ -93,7 +95,7 @@ class Sandbox:
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begun
-        if os.waitstatus_to_exitcode(status) not in (0, 1):
+        if os.waitstatus_to_exitcode(status) not in (0, NEEDS_PERSON):
             sys.exit("the import failed")
         linked, in_minute = asyncio.run(linked_users(self.exported("DATABASE_URL")))
         requests, rate_limited = count_requests(self.control("stats"))
