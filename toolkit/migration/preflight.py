@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 import asyncpg
 
@@ -19,6 +20,7 @@ from toolkit.migration.instance import cautions, misfits, policy_of, rate_of, re
 from toolkit.migration.links import Links
 from toolkit.migration.plan import Create, Policy, Skip, plan
 from toolkit.migration.reading import check_view
+from toolkit.migration.run import CopiedDatabase, OtherInstance, require_same_place
 from toolkit.migration.selection import Selection, open_source
 from toolkit.migration.source import Count, Source
 from toolkit.migration.strangers import ASKED, Strangers, find_strangers
@@ -92,6 +94,7 @@ async def make_report(
             limit=selection.limit,
             seen=seen,
         )
+        refusals = await _refusals(connection, (await clerk.get_instance()).id)
         link = await _rehearse_link(environment, connection, source, found)
         drift = await _find_drift(source, clerk, count)
         return Report(
@@ -99,7 +102,7 @@ async def make_report(
             survey=found,
             clerk_users=clerk_users,
             is_migrated=source.is_installed,
-            misfits=[*await _canary(connection), *link.misfits, *drift.misfits, *misfits(instance, found)],
+            misfits=[*refusals, *link.misfits, *drift.misfits, *misfits(instance, found)],
             cautions=[
                 *_not_compared(source, found),
                 *link.cautions,
@@ -120,15 +123,18 @@ async def _origin(connection: Connection) -> str:
         return ""
 
 
-async def _canary(connection: Connection) -> list[str]:
-    """That the import would send nobody, after a canary that did not hold; nothing where this role may not read that."""
-    try:
-        await require_none_refused(connection)
-    except CanaryDidNotHold as error:
-        return [str(error)]
-    except (*NOT_MIGRATED, asyncpg.InsufficientPrivilegeError):
-        pass
-    return []
+async def _refusals(connection: Connection, instance: str) -> list[str]:
+    """Why the import would send nobody at all; nothing where this role may not read that."""
+    told = []
+    checks = (partial(require_same_place, instance=instance), require_none_refused)
+    for check in checks:
+        try:
+            await check(connection)
+        except (CanaryDidNotHold, CopiedDatabase, OtherInstance) as error:
+            told.append(str(error))
+        except (*NOT_MIGRATED, asyncpg.InsufficientPrivilegeError):
+            pass
+    return told
 
 
 def _not_compared(source: Source, found: Survey) -> Iterator[str]:

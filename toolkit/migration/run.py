@@ -167,7 +167,7 @@ async def _other(connection: Connection) -> Other | None:
 async def _claim(connection: Connection, instance: str) -> None:
     """Make sure that this is the only import on the database, and that it goes where the others went.
 
-    The claim is the connection's and ends with it. Raises AlreadyRunning or OtherInstance.
+    The claim is the connection's and ends with it. Raises AlreadyRunning, and as `require_same_place` does.
     """
     if not await queries.claim_import(connection):
         other = await _other(connection)
@@ -179,6 +179,11 @@ async def _claim(connection: Connection, instance: str) -> None:
             "enough, it already goes as fast as Clerk allows. With --wait this one stands by, and takes over when that one "
             "ends."
         )
+    await require_same_place(connection, instance)
+
+
+async def require_same_place(connection: Connection, instance: str) -> None:
+    """The database is where it was, and goes to the Clerk instance where the others went. Raises CopiedDatabase or OtherInstance."""
     if await queries.is_copy(connection):
         raise CopiedDatabase(
             "This database is a copy of another one, or was moved, and its Clerk users bear the other's name. If the "

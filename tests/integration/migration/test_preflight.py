@@ -1,5 +1,6 @@
 """Preflight says what the import would do."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.integration.migration.conftest import World, with_totp
 from toolkit.clerk import NativeApiDisabled
 from toolkit.migration import preflight
+from toolkit.migration.run import OtherInstance, begin
 
 
 async def test_users_are_counted(world: World) -> None:
@@ -129,3 +131,17 @@ async def test_however_many_are_linked_a_few_are_looked_up(
     [said] = (await world.preflight()).misfits
     assert said.startswith("Of 20 users who are linked, 5 were looked up")
     assert world.requests("GET /v1/users") - before <= 2
+
+
+async def test_where_the_import_would_refuse_to_run_preflight_says_so(world: World) -> None:
+    """The database went to another instance before, and is a copy besides."""
+    await world.add_many(2)
+    assert (await world.preflight()).misfits == []
+    await begin(world.connection, "test", {"instance": "ins_another"})
+    [said] = (await world.preflight()).misfits
+    assert "imported into the Clerk instance ins_another" in said
+    with pytest.raises(OtherInstance, match=re.escape(said)):
+        await world.run()
+    await world.connection.execute("UPDATE clerk_migration.origin SET database = 'elsewhere'")
+    [said] = (await world.preflight()).misfits
+    assert said.startswith("This database is a copy of another one")
