@@ -61,7 +61,8 @@ def serve(environment: Environment, host: str | None, port: int | None, log_leve
         )
     if environment.smtp_url is None:
         log.warning(
-            "SMTP_URL is not set: mails about changes of an account, and to owners of taken addresses, wait in the database"
+            "SMTP_URL is not set: users who are not in Clerk yet get no code to reset a password with; mails about changes of an "
+            "account, and to owners of taken addresses, wait in the database"
         )
     settings = environment.playbook.bff
     gc.freeze()  # what lives as long as the process need not be looked at again,

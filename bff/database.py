@@ -17,6 +17,8 @@ from toolkit.database import Connection, Expected, Pool, database_errors
 ACQUIRE_SECONDS = 2.0
 STATEMENT_SECONDS = 2.0
 APPLICATION = "postgres-to-clerk bff"
+THEN = "The BFF goes on by itself."
+"""What is told to be done once Postgres is mended."""
 
 
 async def _keep(connection: Connection) -> None:
@@ -84,7 +86,7 @@ class _Held:
 
     def __init__(self, pool: Pool, url: str) -> None:
         self._pool = pool
-        self._errors = database_errors(url)
+        self._errors = database_errors(url, THEN)
 
     async def __aenter__(self) -> Connection:
         self._errors.__enter__()

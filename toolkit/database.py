@@ -150,8 +150,13 @@ def forget_libpq_variables() -> None:
 
 
 @contextmanager
-def database_errors(url: str) -> Iterator[None]:
-    """Turn what asyncpg raises into errors with a remedy. Messages never hold the URL's password."""
+def database_errors(
+    url: str, then: str = "What was done so far is kept; run the same command again."
+) -> Iterator[None]:
+    """Turn what asyncpg raises into errors with a remedy, and with what is to be done `then`, once Postgres is mended.
+
+    Messages never hold the URL's password.
+    """
     try:
         yield
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
@@ -182,12 +187,12 @@ def database_errors(url: str) -> Iterator[None]:
     except _LOST as error:
         raise DatabaseUnreachable(
             f"No connection to Postgres at {address(url)}: {str(error) or 'no answer'}. "
-            "Check that it runs and that DATABASE_URL names it. What was done so far is kept; run the same command again."
+            f"Check that it runs and that DATABASE_URL names it. {then}"
         ) from error
     except asyncpg.QueryCanceledError as error:
         raise DatabaseFailed(
             f"Postgres at {address(url)} ended a statement: {_said(error)}. Give the user in DATABASE_URL a longer "
-            "statement_timeout (ALTER ROLE … SET statement_timeout), then run the same command again."
+            f"statement_timeout (ALTER ROLE … SET statement_timeout). {then}"
         ) from error
     except asyncpg.PostgresError as error:
         raise DatabaseFailed(f"Postgres at {address(url)} said: {_said(error)}") from error

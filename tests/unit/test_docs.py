@@ -1,5 +1,6 @@
 """What documents and code say of each other holds: cited files, invariants, tests and codes exist."""
 
+import ast
 import re
 from pathlib import Path
 from typing import get_args
@@ -126,6 +127,34 @@ def test_the_codes_of_the_handbook_exist() -> None:
     section = page.partition("## What it answers")[2].partition("## What may happen")[0]
     codes = set(re.findall(r"`([a-z]+_[a-z_]+)`", section)) - {"login_counts"}
     assert codes <= {refusal.code for refusal in STATUSES}
+
+
+def events_of(path: Path) -> set[str]:
+    """What a module logs as a warning or an error."""
+    return {
+        str(call.args[0].value)
+        for call in ast.walk(ast.parse(read(path)))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and ast.unparse(call.func) in ("_log.warning", "_log.error", "_log.exception")
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def test_the_handbook_says_what_to_do_about_each_warning_of_the_runtime() -> None:
+    section = (
+        read(ROOT / "docs" / "operating.md").partition("## What the runtime logs")[2].partition("\n## ")[0]
+    )
+    told = {
+        event
+        for line in section.splitlines()
+        if line.startswith("| `")
+        for event in re.findall("`([^`]+)`", line.split(" | ")[0])
+    }
+    modules = [*(ROOT / "bff").rglob("*.py"), *(ROOT / "toolkit" / "sweep").rglob("*.py")]
+    logged = {event for path in modules for event in events_of(path)}
+    assert len(logged) > 20
+    assert logged - told == set()
 
 
 def commands_in(text: str) -> list[list[str]]:

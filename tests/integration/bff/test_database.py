@@ -49,3 +49,13 @@ async def test_what_waits_for_a_commit_happens_after_it_and_only_then(postgres: 
         async with database.connection() as connection:
             database.on_commit(connection, lambda: told.append("in no transaction"))
     assert told == ["also committed", "committed", "in no transaction"]
+
+
+async def test_who_reads_the_log_is_not_told_to_run_a_command_again() -> None:
+    with pytest.raises(DatabaseUnreachable, match="The BFF goes on by itself") as failed:
+        async with (
+            Database("postgresql://127.0.0.1:1/nothing", 1, ANYBODYS) as database,
+            database.connection(),
+        ):
+            pass
+    assert "command" not in str(failed.value)
