@@ -1,4 +1,4 @@
-"""Clerk's errors as refusals of our own: the one place that knows both."""
+"""Clerk's errors as refusals of our own. What only one flow understands, that flow takes before it comes here."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
