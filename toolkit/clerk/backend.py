@@ -14,6 +14,7 @@ from toolkit.clerk.errors import IncorrectPassword, IncorrectTotp
 from toolkit.clerk.rate import RateLimiter
 from toolkit.clerk.resources import (
     DELETED_OBJECT,
+    DOMAINS,
     EMAIL_ADDRESS,
     INSTANCE,
     SESSION,
@@ -25,6 +26,7 @@ from toolkit.clerk.resources import (
     USERS,
     VERIFIED,
     DeletedObject,
+    Domain,
     EmailAddress,
     Instance,
     Session,
@@ -436,6 +438,10 @@ class BackendClient:
     async def get_instance(self) -> Instance:
         """The instance that the key belongs to."""
         return await self._transport.request("GET", "/instance", INSTANCE)
+
+    async def list_domains(self) -> tuple[Domain, ...]:
+        """The instance's domains, the primary one among them."""
+        return (await self._transport.request("GET", "/domains", DOMAINS)).data
 
 
 def _sent(**fields: object) -> dict[str, object]:

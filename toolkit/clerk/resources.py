@@ -108,6 +108,22 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain of the instance. The primary one is no satellite."""
+
+    id: str
+    name: str
+    is_satellite: bool
+    proxy_url: str | None = None
+    """Where the Frontend API is proxied on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    data: tuple[Domain, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeletedObject:
     deleted: bool
     id: str | None = None
@@ -137,6 +153,7 @@ SESSIONS = TypeAdapter(list[Session])
 SESSION = TypeAdapter(Session)
 SIGN_IN_TOKEN = TypeAdapter(SignInToken)
 INSTANCE = TypeAdapter(Instance)
+DOMAINS = TypeAdapter(Domains)
 DELETED_OBJECT = TypeAdapter(DeletedObject)
 TOTAL_COUNT = TypeAdapter(TotalCount)
 USER_ID = TypeAdapter(UserId)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from toolkit.clerk import ClerkConfig, FrontendClient, InstanceSettings
+from toolkit.clerk import BackendClient, ClerkConfig, ClerkError, FrontendClient, InstanceSettings
 from toolkit.environment import Environment
 from toolkit.migration.plan import REASONS, Policy
 from toolkit.migration.survey import Survey
@@ -12,6 +12,9 @@ DEVELOPMENT_USERS = 100
 """Users that a development instance takes, https://clerk.com/docs/guides/how-clerk-works/system-limits."""
 SIGN_INS = 5
 """Sign-ins from one address that Clerk takes in ten seconds."""
+
+SOMEBODY = "192.0.2.1"
+"""An end user's address that is nobody's (RFC 5737)."""
 
 
 async def read_settings(config: ClerkConfig) -> InstanceSettings:
@@ -154,3 +157,34 @@ def _of_webhooks(found: Survey) -> Iterator[str]:
             "users by it greets them all. Turn those endpoints off under Webhooks in Clerk's Dashboard meanwhile, or have them "
             "leave out whoever has migration_run in the private metadata."
         )
+
+
+async def check_proxy(config: ClerkConfig, clerk: BackendClient) -> str | None:
+    """What is wrong with the proxy of a production instance, with its remedy; None if nothing is, or there is none."""
+    if config.instance_type == "development" or config.proxy_url is None:
+        return None
+    try:
+        return await _proxy_fault(config, config.proxy_url, clerk)
+    except ClerkError as error:
+        return f"The proxy {config.proxy_url} could not be checked: {error}"
+
+
+async def _proxy_fault(config: ClerkConfig, proxy_url: str, clerk: BackendClient) -> str | None:
+    domain = next(domain for domain in await clerk.list_domains() if not domain.is_satellite)
+    if (domain.proxy_url or "").rstrip("/") != proxy_url:
+        return (
+            f"CLERK_PROXY_URL is {proxy_url}, and the proxy URL of the instance's domain {domain.name} is "
+            f"{domain.proxy_url or 'not set'}. Make them the same, under Domains in Clerk's Dashboard."
+        )
+    async with FrontendClient(config) as frontend:
+        health = await frontend.proxy_health(domain.id, address=SOMEBODY)
+    if health.status == "unhealthy":
+        return f"Clerk finds the proxy {proxy_url} unhealthy: {health.message}. Mend it before anybody logs in through it."
+    seen = (health.x_forwarded_for or "").partition(",")[0].strip()
+    if seen != SOMEBODY:
+        return (
+            f"Of a request that the BFF sends for the address {SOMEBODY}, Clerk sees {seen or 'no address'}: all end users would "
+            f"share it, and the {SIGN_INS + 1}th sign-in within ten seconds be refused. See that nothing between here and Clerk "
+            "takes X-Forwarded-For away."
+        )
+    return None

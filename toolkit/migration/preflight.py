@@ -16,7 +16,7 @@ from toolkit.database import NOT_MIGRATED, Connection, queries
 from toolkit.environment import Environment
 from toolkit.migration.canary import CanaryDidNotHold, require_none_refused
 from toolkit.migration.forecast import Forecast, foresee
-from toolkit.migration.instance import cautions, misfits, policy_of, rate_of, read_settings
+from toolkit.migration.instance import cautions, check_proxy, misfits, policy_of, rate_of, read_settings
 from toolkit.migration.links import Links
 from toolkit.migration.plan import Create, Policy, Skip, plan
 from toolkit.migration.reading import check_view
@@ -95,6 +95,7 @@ async def make_report(
             seen=seen,
         )
         refusals = await _refusals(connection, (await clerk.get_instance()).id)
+        proxy = await check_proxy(config, clerk)
         link = await _rehearse_link(environment, connection, source, found)
         drift = await _find_drift(source, clerk, count)
         return Report(
@@ -102,7 +103,13 @@ async def make_report(
             survey=found,
             clerk_users=clerk_users,
             is_migrated=source.is_installed,
-            misfits=[*refusals, *link.misfits, *drift.misfits, *misfits(instance, found)],
+            misfits=[
+                *refusals,
+                *link.misfits,
+                *drift.misfits,
+                *([proxy] if proxy else []),
+                *misfits(instance, found),
+            ],
             cautions=[
                 *_not_compared(source, found),
                 *link.cautions,

@@ -29,7 +29,7 @@ from toolkit.clerk.frontend.resources import (
     SignInResource,
     Totp,
 )
-from toolkit.clerk.frontend.settings import INSTANCE_SETTINGS, InstanceSettings
+from toolkit.clerk.frontend.settings import INSTANCE_SETTINGS, PROXY_HEALTH, InstanceSettings, ProxyHealth
 from toolkit.clerk.transport import DEADLINE, Method, Transport
 
 T = TypeVar("T")
@@ -75,16 +75,30 @@ class FrontendClient:
         async with self.breaker.call():
             return await self._transport.request("GET", "/environment", INSTANCE_SETTINGS, query=[_NATIVE])
 
+    async def proxy_health(self, domain_id: str, *, address: str) -> ProxyHealth:
+        """What Clerk makes of a request for an end user at this address."""
+        async with self.breaker.call():
+            return await self._transport.request(
+                "GET",
+                "/proxy-health",
+                PROXY_HEALTH,
+                query=[("domain_id", domain_id)],
+                headers=self._proxied(address),
+            )
+
     def device(self, client_token: str | None, *, address: str | None) -> "Device":
         """An end user's device, at an IP address; without a client token Clerk makes a new client."""
-        headers = {}
-        if address is not None and self._config.proxy_url is not None:
-            headers = {
-                "Clerk-Proxy-Url": self._config.proxy_url,
-                "Clerk-Secret-Key": self._config.secret_key.get_secret_value(),
-                "X-Forwarded-For": address,
-            }
-        return Device(self._transport, self.breaker, headers, client_token, _network(address))
+        return Device(self._transport, self.breaker, self._proxied(address), client_token, _network(address))
+
+    def _proxied(self, address: str | None) -> Mapping[str, str]:
+        """What tells Clerk an end user's address, where there is a proxy."""
+        if address is None or self._config.proxy_url is None:
+            return {}
+        return {
+            "Clerk-Proxy-Url": self._config.proxy_url,
+            "Clerk-Secret-Key": self._config.secret_key.get_secret_value(),
+            "X-Forwarded-For": address,
+        }
 
 
 class Device:

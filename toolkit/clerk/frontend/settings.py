@@ -198,3 +198,17 @@ class InstanceSettings:
 
 
 INSTANCE_SETTINGS = TypeAdapter(InstanceSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyHealth:
+    """What Clerk finds of the proxy of a domain."""
+
+    status: Literal["healthy", "unhealthy"]
+    x_forwarded_for: str | None = None
+    """The address that Clerk saw; only of a healthy one."""
+    message: str | None = None
+    """What is wrong with an unhealthy one."""
+
+
+PROXY_HEALTH = TypeAdapter(ProxyHealth)

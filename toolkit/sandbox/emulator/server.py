@@ -14,6 +14,7 @@ from aiohttp import web
 from toolkit.sandbox.emulator import control, errors, faults
 from toolkit.sandbox.emulator.backend.routes import BACKEND
 from toolkit.sandbox.emulator.control import INSTANCE
+from toolkit.sandbox.emulator.domains import get_proxy_health
 from toolkit.sandbox.emulator.environment import get_environment
 from toolkit.sandbox.emulator.errors import Refusal
 from toolkit.sandbox.emulator.faults import Fault
@@ -44,7 +45,11 @@ def application(instance: Instance) -> web.Application:
         app.router.add_route(method, path, _serve(handler, f"{method} {path}", _check_backend))
     unknown = _serve(_no_such_path, "unknown", _check_nothing)
     frontend: dict[str, dict[str, Serve]] = defaultdict(dict)
-    for (method, path), handler in {("GET", "/v1/environment"): get_environment, **FRONTEND}.items():
+    for (method, path), handler in {
+        ("GET", "/v1/environment"): get_environment,
+        ("GET", "/v1/proxy-health"): get_proxy_health,
+        **FRONTEND,
+    }.items():
         frontend[path][method] = _serve(handler, f"{method} {path}", _check_nothing)
     for path, methods in frontend.items():
         # clerk-js puts a slash at the end where it makes something: POST /v1/me/phone_numbers/

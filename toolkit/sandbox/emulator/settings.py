@@ -64,6 +64,10 @@ class Settings(BaseModel):
     """Sign-ins do not tell whether there is an account (strict user enumeration protection in the Dashboard)."""
     native_api: bool = True
     """Native applications are served (Native applications in the Dashboard)."""
+    proxy_url: str | None = None
+    """Where the Frontend API is proxied, as the domain has it in the Dashboard."""
+    proxy_passes_addresses: bool = True
+    """End users' addresses come through the proxy."""
     sign_up_mode: Literal["public", "restricted", "waitlist"] = "restricted"
     """Who may sign up at Clerk itself, as the Frontend API tells it; it serves no sign-ups here."""
     client_trust: bool = False

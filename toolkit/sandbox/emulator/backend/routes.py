@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from toolkit.sandbox.emulator.backend import email_addresses as emails
 from toolkit.sandbox.emulator.backend import sessions, users
+from toolkit.sandbox.emulator.domains import list_domains
 from toolkit.sandbox.emulator.instance import Answer, Call, Instance
 
 
@@ -57,6 +58,7 @@ BACKEND: Mapping[tuple[str, str], Callable[[Instance, Call], Awaitable[Answer]]]
     ("POST", "/v1/sign_in_tokens"): sessions.create_sign_in_token,
     ("POST", "/v1/sign_in_tokens/{sign_in_token_id}/revoke"): sessions.revoke_sign_in_token,
     ("GET", "/v1/instance"): get_instance,
+    ("GET", "/v1/domains"): list_domains,
     ("GET", "/v1/jwks"): get_jwks,
 }
 """Operations by method and path."""

@@ -152,7 +152,7 @@ def is_native(instance: Instance, call: Call) -> bool:
 
 def _receive(instance: Instance, call: Call) -> Visit:
     """Raises Refusal unless a native application asks, and a proxy has the key."""
-    _check_proxy(instance, call)
+    check_proxy(instance, call)
     if call.body and not call.headers.get("Content-Type", "").startswith(FORM):
         raise errors.content_type_unsupported(call.headers.get("Content-Type", ""), FORM)
     form = dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
@@ -162,7 +162,7 @@ def _receive(instance: Instance, call: Call) -> Visit:
     return Visit(instance, call, _find_client(instance, call) if native else None, form)
 
 
-def _check_proxy(instance: Instance, call: Call) -> None:
+def check_proxy(instance: Instance, call: Call) -> None:
     """https://clerk.com/docs/guides/dashboard/dns-domains/proxy-fapi. Raises Refusal."""
     if "Clerk-Proxy-Url" not in call.headers:
         return
