@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-_FRONTEND = re.compile(r"/v1/(?:environment|client|me|dev_browser)(?:/.*)?")
+_FRONTEND = re.compile(r"/v1/(?:environment|client|me|dev_browser|proxy-health)(?:/.*)?")
 
 _SENT = frozenset(
     {
