@@ -101,6 +101,10 @@ class ClerkResets:
         sign_in_id, strategy = state.facts[_SIGN_IN], state.facts[_STRATEGY]
 
         async def attempt() -> SignIn:
+            if state.lost_code == code:  # what was right then is refused now
+                sign_in = await device.get_sign_in(sign_in_id)
+                if sign_in.status != "needs_first_factor":
+                    return sign_in
             return await device.attempt_first_factor(sign_in_id, strategy, code=code)
 
         async with self._lockout.guarding(account, trust, visitor):

@@ -156,8 +156,10 @@ class Resets:
             try:
                 state = await self._check(reset_id, challenge, account, code, visitor)
             except AuthenticationUnavailable as refused:
-                if not refused.asked:
-                    async with self._database.connection() as connection:
+                async with self._database.connection() as connection:
+                    if refused.asked:
+                        await self._lose(connection, reset_id, challenge, code)
+                    else:
                         await self._challenges.give_back(connection, reset_id)
                 raise
         async with self._database.connection() as connection:
@@ -251,6 +253,12 @@ class Resets:
             return await system.check_code(account, challenge.state, code, trust, visitor)
         except (CredentialsInvalid, TooManyAttempts, Gone, Changed, Unexplained):
             raise CodeInvalid from None
+
+    async def _lose(self, connection: Connection, reset_id: str, challenge: Challenge, code: str) -> None:
+        """The answer to a code was lost: note it, so that it may be typed again; not if another was sent meanwhile."""
+        now = await self._challenges.get(connection, reset_id, RESET)
+        if now is not None and now.state == challenge.state:
+            await self._challenges.keep_state(connection, reset_id, replace(now.state, lost_code=code))
 
     async def _follow(self, reset_id: str, challenge: Challenge, account: Account) -> None:
         """Let the system that the account has gone over to go on with a reset."""

@@ -39,6 +39,8 @@ class State:
     facts: Mapping[str, str] = field(repr=False)
     client_token: str | None = field(default=None, repr=False)
     """What Clerk knows the device by from now on."""
+    lost_code: str | None = field(default=None, repr=False)
+    """A code of a reset that was tried, and the answer to it lost: it may have been right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,6 @@ class ResetSystem(Protocol):
         self, account: Account, state: State, code: str, trust: Trust, visitor: Visitor
     ) -> State:
         """Check a code; the state with which the password is set.
-
         Raises CodeInvalid, CredentialsInvalid, TooManyAttempts, Gone or Changed.
         """
         ...

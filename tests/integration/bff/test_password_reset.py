@@ -59,6 +59,11 @@ async def proven(world: World, bff: Bff, email: str = EMAIL) -> str:
     return reset_id
 
 
+def another(code: str) -> str:
+    """A code that is not this one."""
+    return f"{(int(code) + 1) % 1_000_000:06d}"
+
+
 def shape(reply: Reply) -> tuple[object, ...]:
     """What can be learned from an answer: all but what differs from one to the next."""
     content = reply.content or {}
@@ -420,6 +425,40 @@ async def test_an_answer_to_a_code_that_is_lost_is_looked_up(world: World) -> No
     world.emulator.add_fault({"match": {"path": "*/attempt_first_factor"}, "drop": "after"})
     assert (await verify(bff, reset_id, sent)).status == 200
     assert (await complete(bff, reset_id)).content["status"] == "complete"
+
+
+async def test_a_right_code_whose_answer_cannot_be_looked_up_is_right_when_clerk_is_back(
+    world: World,
+) -> None:
+    await world.migrated()
+    bff = await world.bff()
+    reset_id = await begin(bff)
+    sent = await code(world)
+    world.emulator.add_fault({"match": {"path": "*/attempt_first_factor"}, "times": 100, "drop": "after"})
+    world.emulator.add_fault(
+        {"match": {"path": "/v1/client/sign_ins/*", "method": "GET"}, "times": 100, "status": 503}
+    )
+    assert (await verify(bff, reset_id, sent)).code == "authentication_unavailable"
+    world.emulator.clear_faults()
+    assert (await verify(bff, reset_id, another(sent))).code == "code_invalid", (
+        "that it was right helps no other"
+    )
+    assert (await verify(bff, reset_id, sent)).content["status"] == "needs_new_password"
+    assert (await complete(bff, reset_id)).status == 200
+
+
+async def test_a_code_that_never_reached_clerk_is_tried_again(world: World) -> None:
+    await world.migrated()
+    bff = await world.bff()
+    reset_id = await begin(bff)
+    sent = await code(world)
+    world.emulator.add_fault({"match": {"path": "*/attempt_first_factor"}, "times": 100, "drop": "before"})
+    world.emulator.add_fault(
+        {"match": {"path": "/v1/client/sign_ins/*", "method": "GET"}, "times": 100, "status": 503}
+    )
+    assert (await verify(bff, reset_id, sent)).code == "authentication_unavailable"
+    world.emulator.clear_faults()
+    assert (await verify(bff, reset_id, sent)).content["status"] == "needs_new_password"
 
 
 async def test_an_answer_to_a_new_password_that_is_lost_is_looked_up(world: World) -> None:
