@@ -25,7 +25,8 @@ from bff.accounts import Account
 from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
 from bff.devices import forget_others
-from bff.events import EventKind, Events, Note
+from bff.events import Events, Note
+from bff.mail.mails import ChangeKind
 from bff.refusals import AuthenticationUnavailable, Refusal
 from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import Session, Sessions
@@ -51,7 +52,7 @@ class Change:
     user_id: UUID
     session_id: UUID | None
     """The session that asks for it; None for what is asked for without one, which ends all."""
-    kind: EventKind
+    kind: ChangeKind
     visitor: Visitor
     subject: str = ""
     """What of several it is about: a system's id of a phone number, say."""
@@ -72,7 +73,7 @@ Happened = Callable[[Account, Change], Awaitable[bool]]
 
 
 def change_of(
-    session: Session, kind: EventKind, visitor: Visitor, *, subject: str = "", sign_out_others: bool = False
+    session: Session, kind: ChangeKind, visitor: Visitor, *, subject: str = "", sign_out_others: bool = False
 ) -> Change:
     """A change that the holder of a session asks for."""
     return Change(session.user.id, session.id, kind, visitor, subject, sign_out_others)
@@ -129,7 +130,7 @@ class Changes:
             raise
         await self._note(change_id, change)
 
-    async def keep_settling(self, kinds: Collection[EventKind], happened: Happened) -> None:
+    async def keep_settling(self, kinds: Collection[ChangeKind], happened: Happened) -> None:
         """Find out, as long as the server runs, what became of the changes of these kinds that nobody finished."""
         while True:
             await asyncio.sleep(SECONDS)
@@ -140,7 +141,7 @@ class Changes:
             except Exception:
                 _log.exception("changes were not looked after")
 
-    async def settle(self, kinds: Collection[EventKind], happened: Happened) -> None:
+    async def settle(self, kinds: Collection[ChangeKind], happened: Happened) -> None:
         """Find out what became of the changes that nobody finished in time. What can't be told now is looked at again."""
         async with self._database.connection() as connection:
             records = [

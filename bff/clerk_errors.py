@@ -129,6 +129,15 @@ def _is_for_all(error: ClerkError) -> bool:
 
 
 @contextmanager
+def answered() -> Iterator[None]:
+    """Around calls to Clerk in which nothing is tried: whatever it refuses there, nobody's password or code was wrong."""
+    try:
+        yield
+    except ClerkError as error:
+        raise unavailable(error) from None
+
+
+@contextmanager
 def refused(*but: type[ClerkError]) -> Iterator[None]:
     """Around calls to Clerk: raises refusals, `but` for errors that the caller understands itself."""
     try:

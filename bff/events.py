@@ -7,21 +7,11 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from bff.mail.mailer import Mailer
-from bff.mail.mails import Mail
+from bff.mail.mails import ChangeKind, Mail
 from bff.visitor import Visitor
 from toolkit.database import Connection, queries
 
-EventKind = Literal[
-    "totp_added",
-    "totp_removed",
-    "backup_codes_made",
-    "phone_added",
-    "phone_removed",
-    "default_phone_changed",
-    "password_changed",
-    "password_reset",
-    "other_sessions_ended",
-]
+EventKind = Literal[ChangeKind, "other_sessions_ended"]
 MOST = 100
 """Events that are listed."""
 

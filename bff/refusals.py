@@ -99,6 +99,11 @@ class FieldsInvalid(Refusal):
         self.errors = errors
 
 
+def not_the_password(field: str) -> FieldsInvalid:
+    """The refusal for somebody who is logged in and typed something else than their password into a field."""
+    return FieldsInvalid(FieldError(field, "incorrect", "This is not your password."))
+
+
 class OriginMismatch(Refusal):
     """The request comes from a page of another site."""
 

@@ -10,7 +10,13 @@ from bff.legacy.rules import RULES, require_fit
 from bff.password.systems import Rules
 from bff.proof.service import Claim
 from bff.proof.systems import SystemName
-from bff.refusals import AuthenticationUnavailable, FieldError, FieldsInvalid, ReauthenticationRequired
+from bff.refusals import (
+    AuthenticationUnavailable,
+    FieldError,
+    FieldsInvalid,
+    ReauthenticationRequired,
+    not_the_password,
+)
 from bff.sessions.service import Session
 from bff.visitor import Visitor
 from toolkit.database import queries
@@ -53,7 +59,7 @@ class LegacyPasswords:
         for _ in range(ROUNDS):
             digest = (await self._find(session)).digest
             if digest is None or not await self._passwords.matches(digest, current, visitor.network):
-                raise FieldsInvalid(FieldError("current_password", "incorrect", "This is not your password."))
+                raise not_the_password("current_password")
             if await self._replace(session, digest, await self._passwords.digest(new, visitor.network), note):
                 return
         raise AuthenticationUnavailable(retry_after=RETRY_AFTER, asked=False)

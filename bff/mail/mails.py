@@ -6,7 +6,7 @@ from typing import Literal
 
 from bff.visitor import Visitor
 
-MailKind = Literal[
+ChangeKind = Literal[
     "totp_added",
     "totp_removed",
     "backup_codes_made",
@@ -15,9 +15,9 @@ MailKind = Literal[
     "default_phone_changed",
     "password_changed",
     "password_reset",
-    "password_reset_code",
-    "address_taken",
 ]
+"""Changes of the ways in to an account: each is a security event, and told by mail."""
+MailKind = Literal[ChangeKind, "password_reset_code", "address_taken"]
 LONGEST = timedelta(days=3)
 """For so long a mail is tried to be sent."""
 

@@ -14,8 +14,9 @@ from bff.accounts import Account
 from bff.changes import Change, Changes, change_of
 from bff.clerk_errors import RETRY_AFTER
 from bff.database import Database
-from bff.events import Event, EventKind, Events
+from bff.events import Event, Events
 from bff.limits import Limits
+from bff.mail.mails import ChangeKind
 from bff.mfa.factors import BackupCodes, Enrolled, Factors, NewAuthenticator, masked
 from bff.proof.challenges import Aim, Challenge, Challenges
 from bff.proof.systems import Method, MethodName, State, SystemName
@@ -26,7 +27,7 @@ from bff.tokens import hash_token
 from bff.visitor import Visitor
 from toolkit.errors import ToolkitError
 
-KINDS: Collection[EventKind] = (
+KINDS: Collection[ChangeKind] = (
     "totp_added",
     "totp_removed",
     "backup_codes_made",

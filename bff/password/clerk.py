@@ -1,6 +1,6 @@
 """Passwords of users who are in Clerk: its Frontend API, spoken in the session that stands behind AX's."""
 
-from bff.clerk_errors import new_password_refused, refusal, unavailable
+from bff.clerk_errors import answered, new_password_refused, refused
 from bff.clerk_settings import ClerkSettings
 from bff.events import Note
 from bff.password.systems import Character, Rules
@@ -9,14 +9,13 @@ from bff.proof.service import Claim
 from bff.proof.systems import SystemName
 from bff.refusals import (
     CredentialsInvalid,
-    FieldError,
-    FieldsInvalid,
     ReauthenticationRequired,
+    not_the_password,
 )
 from bff.sessions.clerk import ClerkDevices
 from bff.sessions.service import Session
 from bff.visitor import Visitor
-from toolkit.clerk import ClerkError, ClientInvalid, ReverificationRequired
+from toolkit.clerk import ClientInvalid, ReverificationRequired
 
 MOST_BYTES = 72
 """What Clerk takes at most, whatever the instance says."""
@@ -34,10 +33,8 @@ class ClerkPasswords:
 
     async def rules(self) -> Rules:
         """The instance's own."""
-        try:
+        with answered():
             settings = (await self._settings.get()).user_settings.password_settings
-        except ClerkError as error:
-            raise unavailable(error) from None
         required: dict[Character, bool] = {
             "lowercase": settings.require_lowercase,
             "uppercase": settings.require_uppercase,
@@ -71,9 +68,7 @@ class ClerkPasswords:
             async with self._lockout.guarding(account, claim.trust, visitor):
                 await self._change(session, current, new, visitor, sign_out_others=sign_out_others)
         except CredentialsInvalid:
-            raise FieldsInvalid(
-                FieldError("current_password", "incorrect", "This is not your password.")
-            ) from None
+            raise not_the_password("current_password") from None
         await self._lockout.forget(account, visitor)
 
     async def _change(
@@ -81,11 +76,9 @@ class ClerkPasswords:
     ) -> None:
         async with self._devices.behind(session, visitor) as (device, clerk_id):
             try:
-                with new_password_refused("new_password"):
+                with refused(ReverificationRequired, ClientInvalid), new_password_refused("new_password"):
                     await device.change_password(
                         clerk_id, current, new, sign_out_of_other_sessions=sign_out_others
                     )
             except (ReverificationRequired, ClientInvalid):  # too long ago; or the session in Clerk is over
                 raise ReauthenticationRequired from None
-            except ClerkError as error:
-                raise refusal(error) from None

@@ -10,9 +10,9 @@ from dataclasses import replace
 from bff.accounts import Account
 from bff.changes import Change, Changes, change_of
 from bff.database import Database
-from bff.events import EventKind
 from bff.limits import Limits
 from bff.login.service import LoginService, Outcome
+from bff.mail.mails import ChangeKind
 from bff.password.systems import PasswordSystem, Rules, strictest
 from bff.proof.resets import ProvenReset, ResetBegun, Resets
 from bff.proof.service import ProofService, system_of
@@ -30,7 +30,7 @@ from bff.sessions.service import Delivery, Session, Sessions
 from bff.signup.proven import ProvenSignups
 from bff.visitor import Visitor
 
-KINDS: Collection[EventKind] = ("password_changed", "password_reset")
+KINDS: Collection[ChangeKind] = ("password_changed", "password_reset")
 """The changes that are made here."""
 
 

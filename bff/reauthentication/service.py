@@ -18,9 +18,8 @@ from bff.refusals import (
     AuthenticationUnavailable,
     ChallengeExpired,
     CredentialsInvalid,
-    FieldError,
-    FieldsInvalid,
     SessionRequired,
+    not_the_password,
 )
 from bff.sessions.clerk import ClerkSessions
 from bff.sessions.service import Delivery, Session, Sessions
@@ -73,9 +72,7 @@ class Reauthentication:
                 try:
                     result = await self._proof.check_password(claim, password, visitor)
                 except CredentialsInvalid:
-                    raise FieldsInvalid(
-                        FieldError("password", "incorrect", "This is not your password.")
-                    ) from None
+                    raise not_the_password("password") from None
                 if isinstance(result, StepNeeded):
                     return await self._proof.open(result, _aim(session), delivery, visitor)
                 return await self._settle(session, result, delivery, visitor)

@@ -4,16 +4,14 @@ Whoever signed up with somebody else's address knows the first password, and may
 in of their own. The owner of the mailbox, who resets the password, gets the account without those.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import UUID
 
 from bff.accounts import Account
-from bff.clerk_errors import RETRY_AFTER, unavailable
+from bff.clerk_errors import RETRY_AFTER, answered
 from bff.database import Database
 from bff.refusals import AuthenticationUnavailable, ChallengeExpired
 from bff.signup.storage import Storage, verify
-from toolkit.clerk import BackendClient, ClerkError
+from toolkit.clerk import BackendClient
 from toolkit.clerk.addresses import same_mailbox
 from toolkit.sweep.signups import Signups, was_added_to
 
@@ -41,7 +39,7 @@ class ProvenSignups:
 
         What can't be taken out undoes the signup. Raises AuthenticationUnavailable or ChallengeExpired.
         """
-        with _refused():
+        with answered():
             for session in await self._clerk.list_sessions(account.clerk_id or "", status="active"):
                 await self._clerk.revoke_session(session.id)
         await self._take_out(account, signup_id)
@@ -58,7 +56,7 @@ class ProvenSignups:
 
     async def _take_out(self, account: Account, signup_id: UUID) -> None:
         clerk_id = account.clerk_id or ""
-        with _refused():
+        with answered():
             user = await self._clerk.get_user(clerk_id)
             if not was_added_to(user):
                 return
@@ -77,12 +75,3 @@ class ProvenSignups:
         if self._backend is None:
             raise AuthenticationUnavailable(retry_after=RETRY_AFTER, asked=False)
         return self._backend
-
-
-@contextmanager
-def _refused() -> Iterator[None]:
-    """Around calls to Clerk: raises refusals."""
-    try:
-        yield
-    except ClerkError as error:
-        raise unavailable(error) from None
